@@ -1,0 +1,1 @@
+"""Pinakes, the open model metadata store."""

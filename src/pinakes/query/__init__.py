@@ -1,0 +1,1 @@
+"""How we ask: the text of a query becomes a condition. Knows neither HTTP nor SQL."""
