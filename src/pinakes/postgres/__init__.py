@@ -1,0 +1,1 @@
+"""Where we keep it: the only package that speaks psycopg."""

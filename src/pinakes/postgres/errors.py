@@ -1,0 +1,71 @@
+"""What PostgreSQL says, in the words of the catalogue: one table of SQLSTATEs, one of refusals.
+
+Nothing here repeats a message of the driver: those name hosts, users and databases.
+"""
+
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import psycopg
+
+from pinakes.catalog.errors import CatalogUnavailable
+
+NOT_MIGRATED = "the database has no catalogue, or an older one: run 'pinakes migrate'"
+
+UNAVAILABLE = {
+    "25006": "the database is read-only at the moment",
+    "3F000": NOT_MIGRATED,
+    "42501": "the database role lacks a privilege on the catalogue",
+    "42703": NOT_MIGRATED,
+    "42P01": NOT_MIGRATED,
+    "53100": "the database's disk is full",
+    "53200": "the database is out of memory",
+    "53300": "the database has no connection left",
+    "55P03": "the database is busy with a lock; try again",
+    "57014": "the database took too long for this and was stopped",
+    "57P03": "the database is starting up or shutting down",
+}
+"""SQLSTATE to what the user is told; an error that is not here is our own fault."""
+
+CONNECT_FAILURES = [
+    (re.compile(reason), told)
+    for reason, told in [
+        ("refused", "nothing listens there (connection refused)"),
+        ("timeout|timed out", "it does not answer"),
+        ("translate host|resolve|Name or service", "its host name is not known"),
+        ("password authentication failed|no password supplied", "the login was refused"),
+        ("pg_hba.conf", "pg_hba.conf has no entry for this login"),
+        ("database .* does not exist", "the database named in the configuration does not exist"),
+        ("role .* does not exist", "the role named in the configuration does not exist"),
+        ("starting up|shutting down", "it is starting up or shutting down"),
+        ("too many clients|remaining connection slots", "it has no connection left"),
+        ("does not support SSL", "the server does not speak TLS, which sslmode asks for"),
+        ("certificate|SSL", "TLS could not be agreed on"),
+    ]
+]
+"""What libpq says when it cannot connect, for it gives no SQLSTATE, to what the user is told."""
+
+
+def explain_connect_failure(error: Exception) -> str:
+    """Say why no connection could be made, without naming host, user or database."""
+    text = str(error)
+    reasons = (told for pattern, told in CONNECT_FAILURES if pattern.search(text))
+    return next(reasons, "no connection could be made")
+
+
+class AnswerLost(CatalogUnavailable):
+    """The database was asked, and its answer did not arrive: the connection died, or time is up."""
+
+
+@contextmanager
+def in_catalogue_words() -> Generator[None, None, None]:
+    """Turn what the driver raises inside into CatalogUnavailable, where it is the database's."""
+    try:
+        yield
+    except psycopg.Error as error:
+        if told := UNAVAILABLE.get(error.sqlstate or ""):
+            raise CatalogUnavailable(told) from error
+        if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+            raise AnswerLost("the connection to the database was lost") from error
+        raise

@@ -1,0 +1,156 @@
+"""The connections to PostgreSQL: a pool that never hands out a dead one, or the lack of any."""
+
+import logging
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Protocol, Self
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
+from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+
+from pinakes.catalog.errors import CatalogError, CatalogUnavailable
+from pinakes.postgres.errors import explain_connect_failure
+from pinakes.postgres.rows import Row
+
+MAX_CONNECTIONS = 8
+MAX_WAITING = 200
+CONNECT_SECONDS = 3
+CHECKOUT_SECONDS = 4.0
+RECONNECT_SECONDS = 4.0
+"""After failing for so long the pool gives a connection up and is ready to try a new one at once,
+where it would else wait ever longer between attempts."""
+BUSY = "all of its connections are in use"
+SET_TIMEOUT = "set statement_timeout = '7s'"
+"""The server gives a statement up before the client does, so that its end is known."""
+
+Connection = AsyncConnection[Row]
+
+# The pool's own log names hosts and users; what fails is told in our words instead.
+logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
+logging.getLogger("psycopg.pool").propagate = False
+
+
+class Connections(Protocol):
+    """Where a store takes its connections from."""
+
+    def connection(self) -> AbstractAsyncContextManager[Connection]:
+        """Lend a connection; raises CatalogError where there is none to be had."""
+        ...
+
+
+class NoConnections:
+    """The lack of a database, with its reason: no connection is ever tried."""
+
+    def __init__(self, reason: CatalogError) -> None:
+        self._reason = reason
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncGenerator[Connection, None]:
+        """Raise the reason."""
+        raise self._reason
+        yield
+
+
+class Pool:
+    """A pool of connections to one database, each in autocommit.
+
+    ``conninfo`` is asked anew for every connection that is made.
+    """
+
+    def __init__(self, conninfo: Callable[[], str]) -> None:
+        self._failure = ""
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            conninfo,
+            connection_class=self._explaining_connection(),
+            kwargs={"autocommit": True, "connect_timeout": CONNECT_SECONDS},
+            min_size=1,
+            max_size=MAX_CONNECTIONS,
+            max_waiting=MAX_WAITING,
+            timeout=CHECKOUT_SECONDS,
+            reconnect_timeout=RECONNECT_SECONDS,
+            configure=_configure,
+            name="pinakes",
+            open=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._pool.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncGenerator[Connection, None]:
+        """Lend a connection; one that died meanwhile was left out.
+
+        Raises CatalogUnavailable where none is to be had in time, and says why.
+        """
+        try:
+            connection = await self._take_living()
+        except PoolTimeout as error:
+            raise CatalogUnavailable(f"the database is away: {self._failure or BUSY}") from error
+        except TooManyRequests as error:
+            raise CatalogUnavailable("too many requests wait for the database") from error
+        try:
+            yield connection
+        finally:
+            await self._pool.putconn(connection)
+
+    async def _take_living(self) -> Connection:
+        """Take a connection that the server has not closed; give the dead ones back to be buried.
+
+        The pool's own check would wait a second, then two, then four between dead connections.
+        """
+        while True:
+            connection = await self._pool.getconn()
+            if not _is_dead(connection):
+                return connection
+            await connection.close()
+            await self._pool.putconn(connection)
+
+    def _explaining_connection(self) -> type[Connection]:
+        """Make a class of connections that tells this pool why one could not be made."""
+        pool = self
+
+        class ExplainingConnection(AsyncConnection[Row]):
+            @classmethod
+            async def connect(cls, *args: Any, **kwargs: Any) -> Self:  # noqa: ANN401
+                try:
+                    connection = await super().connect(*args, **kwargs)
+                except (psycopg.Error, OSError) as error:
+                    pool._failure = explain_connect_failure(error)
+                    raise
+                except CatalogUnavailable as error:
+                    pool._failure = str(error)
+                    raise
+                pool._failure = ""
+                return connection
+
+        return ExplainingConnection
+
+
+class _Bytes(Loader):
+    """Hand JSON out as it came."""
+
+    def load(self, data: Buffer) -> bytes:
+        return bytes(data)
+
+
+async def _configure(connection: Connection) -> None:
+    for kind in ("json", "jsonb"):
+        connection.adapters.register_loader(kind, _Bytes)
+    await connection.execute(SET_TIMEOUT)
+
+
+def _is_dead(connection: Connection) -> bool:
+    """Say whether the server has closed the connection: a look at the socket, no round trip."""
+    try:
+        connection.pgconn.consume_input()  # may find the server's farewell
+        connection.pgconn.consume_input()  # and behind it the end
+    except psycopg.OperationalError:
+        return True
+    return connection.closed

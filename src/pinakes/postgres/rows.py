@@ -1,0 +1,180 @@
+"""Rows to domain objects and back."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from pinakes.catalog.listing import RuntimeListing
+from pinakes.catalog.model import ArtifactType, DefaultProtocol, Model, ModelKey, PredictionSchema
+from pinakes.catalog.revision import Change, Revision, Verb
+from pinakes.catalog.runtime import (
+    DeploymentStatus,
+    DeploymentType,
+    RuntimeMetadata,
+    RuntimeRecord,
+)
+
+Row = tuple[Any, ...]
+
+_tags = msgspec.json.Decoder(dict[str, str])
+_metrics = msgspec.json.Decoder(dict[str, float])
+
+
+class Entry(msgspec.Struct):
+    """A model as a revision keeps it: the row of the table ``models`` as JSON."""
+
+    uri: str
+    project: str
+    name: str
+    version: str
+    artifact_type: str
+    task_type: str
+    tags: dict[str, str]
+    metrics: dict[str, float]
+    prediction_schema: msgspec.Raw
+    default_protocol: str | None
+    creation_time: datetime
+
+
+_entry = msgspec.json.Decoder(Entry)
+
+
+def values_of_model(model: Model) -> dict[str, object]:
+    """Return the columns of a model by name."""
+    protocol = model.default_protocol
+    return {
+        "uri": model.uri,
+        "project": model.project,
+        "name": model.name,
+        "version": model.version,
+        "artifact_type": model.artifact_type.value,
+        "task_type": model.task_type,
+        "tags": msgspec.json.encode(model.tags).decode(),
+        "metrics": msgspec.json.encode(model.metrics).decode(),
+        "prediction_schema": model.prediction_schema and model.prediction_schema.decode(),
+        "default_protocol": protocol and protocol.value,
+    }
+
+
+def values_of_change(change: Change) -> dict[str, object]:
+    """Return the columns of a change by name."""
+    return {
+        "change_id": change.id,
+        "actor": change.actor,
+        "door": change.door,
+        "request_id": change.request_id,
+    }
+
+
+def values_of_key(key: ModelKey) -> dict[str, object]:
+    """Return the columns of a key by name."""
+    return {"uri": key.uri, "project": key.project}
+
+
+def model_of(row: Row) -> Model:
+    """Read a model in the order of columns that ``pages.SELECT`` and ``list_runtime`` share."""
+    uri, project, name, version, kind, task_type, tags, metrics, schema, protocol, created = row
+    return Model(
+        uri=uri,
+        project=project,
+        name=name,
+        version=version,
+        artifact_type=ArtifactType(kind),
+        task_type=task_type,
+        tags=_tags.decode(tags),
+        metrics=_metrics.decode(metrics),
+        prediction_schema=schema and PredictionSchema(schema),
+        default_protocol=protocol and DefaultProtocol(protocol),
+        creation_time=created,
+    )
+
+
+def revision_of(row: Row) -> Revision:
+    """Read a row of ``list_revisions``."""
+    verb, before, after, change_id, actor, door, request_id, changed_at = row
+    return Revision(
+        change=Change(id=change_id, actor=actor, door=door, request_id=request_id),
+        verb=Verb(verb),
+        before=before and _model_of_entry(before),
+        after=after and _model_of_entry(after),
+        changed_at=changed_at,
+    )
+
+
+def _model_of_entry(text: bytes) -> Model:
+    entry = _entry.decode(text)
+    schema, protocol = bytes(entry.prediction_schema), entry.default_protocol
+    return Model(
+        uri=entry.uri,
+        project=entry.project,
+        name=entry.name,
+        version=entry.version,
+        artifact_type=ArtifactType(entry.artifact_type),
+        task_type=entry.task_type,
+        tags=entry.tags,
+        metrics=entry.metrics,
+        prediction_schema=None if schema == b"null" else PredictionSchema(schema),
+        default_protocol=None if protocol is None else DefaultProtocol(protocol),
+        creation_time=entry.creation_time,
+    )
+
+
+def values_of_runtime(runtime: RuntimeMetadata) -> dict[str, object]:
+    """Return the columns of runtime metadata by name."""
+    return {
+        "model_uri": runtime.model_uri,
+        "project": runtime.project,
+        "deployment_name": runtime.deployment_name,
+        "deployment_namespace": runtime.deployment_namespace,
+        "deployment_uid": runtime.deployment_uid,
+        "deployment_type": runtime.deployment_type.value,
+        "deployment_status": runtime.deployment_status.value,
+        "predictor_name": runtime.predictor_name,
+        "node_name": runtime.node_name,
+        "traffic": runtime.traffic,
+        "replicas": runtime.replicas,
+        "shadow": runtime.shadow,
+        "explainer": runtime.explainer,
+    }
+
+
+def values_of_runtime_listing(listing: RuntimeListing) -> dict[str, object]:
+    """Return what ``list_runtime`` filters by; one row more than a page tells if others follow."""
+    kind = listing.deployment_type
+    return {
+        "model_uri": listing.model_uri,
+        "deployment_uid": listing.deployment_uid,
+        "deployment_name": listing.deployment_name,
+        "deployment_namespace": listing.deployment_namespace,
+        "deployment_status": listing.deployment_status.value,
+        "deployment_type": kind and kind.value,
+        "predictor_name": listing.predictor_name,
+        "node_name": listing.node_name,
+        "after": listing.after or 0,
+        "limit": listing.size + 1,
+    }
+
+
+def record_of(row: Row) -> RuntimeRecord:
+    """Read a row of ``list_runtime``: fifteen columns of its own, then those of the model."""
+    serial, uri, project, name, namespace, uid, kind, status, predictor, node = row[:10]
+    traffic, replicas, shadow, explainer, created = row[10:15]
+    runtime = RuntimeMetadata(
+        model_uri=uri,
+        project=project,
+        deployment_name=name,
+        deployment_namespace=namespace,
+        deployment_uid=uid,
+        deployment_type=DeploymentType(kind),
+        deployment_status=DeploymentStatus(status),
+        predictor_name=predictor,
+        node_name=node,
+        traffic=traffic,
+        replicas=replicas,
+        shadow=shadow,
+        explainer=explainer,
+        creation_time=created,
+    )
+    model = row[15:]
+    return RuntimeRecord(serial, runtime, model_of(model) if model[0] is not None else None)

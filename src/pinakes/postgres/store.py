@@ -1,0 +1,163 @@
+"""The one implementation of Store."""
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator, Coroutine, Mapping
+from contextlib import aclosing
+from typing import Any, NamedTuple, TypeVar, cast
+
+from psycopg import capabilities
+from psycopg.errors import UniqueViolation
+
+from pinakes.catalog.errors import CatalogUnavailable, ModelAlreadyExists, ModelNotFound
+from pinakes.catalog.listing import (
+    PAGE_BYTES,
+    ModelListing,
+    ModelPage,
+    RuntimeListing,
+    RuntimePage,
+)
+from pinakes.catalog.model import Model, ModelKey
+from pinakes.catalog.revision import Change, Revision
+from pinakes.catalog.runtime import RuntimeMetadata
+from pinakes.postgres import rows
+from pinakes.postgres.errors import NOT_MIGRATED, AnswerLost, in_catalogue_words
+from pinakes.postgres.migrate import shipped_names
+from pinakes.postgres.pages import select_page
+from pinakes.postgres.pool import Connection, Connections
+from pinakes.postgres.rows import Row
+from pinakes.postgres.statements import load_statements
+
+ANSWER_SECONDS = 9.0
+"""No method takes longer: the API promises an answer within ten seconds."""
+
+CHUNK = 16 if capabilities.has_stream_chunked() else 1
+"""Rows taken from the server at a time: a bound on the memory that one page may need."""
+
+ALL = sys.maxsize
+
+Values = Mapping[str, object]
+Result = TypeVar("Result")
+
+
+class PostgresStore:
+    """Keeps the catalogue in one schema of a PostgreSQL database."""
+
+    def __init__(self, connections: Connections, schema: str) -> None:
+        self._connections = connections
+        self._schema = schema
+        self._statements = load_statements(schema)
+        self._running: set[asyncio.Task[Any]] = set()
+
+    async def check(self) -> None:
+        """Return if the database answers and its schema is not behind."""
+        found = await self._read(self._statements["list_migrations"], {})
+        if not shipped_names() <= {row[0] for row in found.rows}:
+            raise CatalogUnavailable(NOT_MIGRATED)
+
+    async def create_model(self, model: Model, change: Change) -> None:
+        """Keep a new model."""
+        values = rows.values_of_model(model) | rows.values_of_change(change)
+        try:
+            await self._write("create_model", values)
+        except UniqueViolation as error:
+            raise ModelAlreadyExists(model.uri, model.project) from error
+
+    async def update_model(self, model: Model, change: Change) -> None:
+        """Replace all of a model but its key and creation time."""
+        values = rows.values_of_model(model) | rows.values_of_change(change)
+        if not await self._write("update_model", values):
+            raise ModelNotFound(model.uri, model.project)
+
+    async def delete_model(self, key: ModelKey, change: Change) -> None:
+        """Forget a model."""
+        values = rows.values_of_key(key) | rows.values_of_change(change)
+        if not await self._write("delete_model", values):
+            raise ModelNotFound(key.uri, key.project)
+
+    async def list_models(self, listing: ModelListing) -> ModelPage:
+        """Return one page of a listing."""
+        statement, bindings = select_page(listing, self._schema)
+        found = await self._read(statement.as_bytes(), bindings.values, listing.size)
+        return ModelPage([rows.model_of(row) for row in found.rows], found.more)
+
+    async def list_revisions(self, key: ModelKey) -> list[Revision]:
+        """Return every revision of a model, the oldest first."""
+        found = await self._read(self._statements["list_revisions"], rows.values_of_key(key))
+        return [rows.revision_of(row) for row in found.rows]
+
+    async def record_runtime(self, runtime: RuntimeMetadata) -> None:
+        """Record that a node of a predictor runs a model, or what of it is new."""
+        await self._write("record_runtime", rows.values_of_runtime(runtime))
+
+    async def list_runtime(self, listing: RuntimeListing) -> RuntimePage:
+        """Return one page of a listing of runtime metadata."""
+        values = rows.values_of_runtime_listing(listing)
+        found = await self._read(self._statements["list_runtime"], values, listing.size)
+        return RuntimePage([rows.record_of(row) for row in found.rows], found.more)
+
+    async def _write(self, name: str, values: Values) -> int:
+        """Run one statement, which is one transaction; return how many rows it has written."""
+        try:
+            return await self._in_time(self._execute(self._statements[name], values))
+        except AnswerLost as error:
+            raise CatalogUnavailable(f"{error}; whether the change was made is unknown") from error
+
+    async def _execute(self, statement: bytes, values: Values) -> int:
+        async with self._connections.connection() as connection:
+            with in_catalogue_words():
+                cursor = await connection.execute(statement, values)
+                return cursor.rowcount
+
+    async def _read(self, statement: bytes, values: Values, size: int = ALL) -> "_Found":
+        return await self._in_time(self._fetch_again(statement, values, size))
+
+    async def _fetch_again(self, statement: bytes, values: Values, size: int) -> "_Found":
+        """Fetch; once more where the connection died under it, for a read may be repeated."""
+        try:
+            return await self._fetch(statement, values, size)
+        except AnswerLost:
+            return await self._fetch(statement, values, size)
+
+    async def _fetch(self, statement: bytes, values: Values, size: int) -> "_Found":
+        async with self._connections.connection() as connection:
+            with in_catalogue_words():
+                return await _take(connection, statement, values, size)
+
+    async def _in_time(self, answer: Coroutine[Any, Any, Result]) -> Result:
+        """Wait for an answer, but no longer than promised.
+
+        What is late is cancelled, in the server too; that may itself hang, so nobody waits for it.
+        """
+        task = asyncio.create_task(answer)
+        self._running.add(task)
+        task.add_done_callback(self._forget)
+        await asyncio.wait({task}, timeout=ANSWER_SECONDS)
+        if not task.done():
+            task.cancel()
+            raise AnswerLost("the database did not answer in time")
+        return task.result()
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # else asyncio complains of one that nobody waited for
+
+
+class _Found(NamedTuple):
+    rows: list[Row]
+    more: bool
+
+
+async def _take(connection: Connection, statement: bytes, values: Values, size: int) -> _Found:
+    """Take ``size`` rows, or fewer where they hold more bytes than a page may have."""
+    found: list[Row] = []
+    room = PAGE_BYTES
+    stream = connection.cursor().stream(statement, values, size=CHUNK)
+    async with aclosing(cast("AsyncGenerator[Row, None]", stream)):
+        async for row in stream:
+            room -= sum(len(value) for value in row if isinstance(value, bytes | str))
+            if found and room < 0:
+                return _Found(found, more=True)
+            found.append(row)
+    return _Found(found[:size], more=len(found) > size)
