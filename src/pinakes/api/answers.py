@@ -1,0 +1,36 @@
+"""Make responses: every one is JSON, the errors too."""
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pinakes.wire.errors import MethodNotAllowed, NoSuchPath
+from pinakes.wire.status import is_temporary, status_of, write_error
+
+RETRY_AFTER_SECONDS = "2"
+
+
+def json_answer(body: bytes = b"{}", status: int = 200) -> Response:
+    """Answer with JSON."""
+    return Response(body, status, media_type="application/json")
+
+
+def error_answer(error: Exception) -> Response:
+    """Answer with an error."""
+    response = json_answer(write_error(error), status_of(error).http)
+    if is_temporary(error):
+        response.headers["Retry-After"] = RETRY_AFTER_SECONDS
+    return response
+
+
+async def answer_error(_: Request, error: Exception) -> Response:
+    """Answer what a handler raised."""
+    return error_answer(error)
+
+
+async def answer_unrouted(_: Request, error: Exception) -> Response:
+    """Answer a request that fits no route, in the words of the contract."""
+    headers = error.headers if isinstance(error, HTTPException) else None
+    response = error_answer(MethodNotAllowed() if headers else NoSuchPath())
+    response.headers.update(headers or {})
+    return response

@@ -1,0 +1,27 @@
+"""What a handler finds around a request: the catalogue, the telemetry, who asks."""
+
+from starlette.requests import Request
+
+from pinakes.catalog.revision import Change
+from pinakes.catalog.service import ModelCatalog
+from pinakes.telemetry import Telemetry
+
+DOOR = "api"
+ANONYMOUS = "anonymous"
+
+
+def catalog_of(request: Request) -> ModelCatalog:
+    """Return the catalogue that the application serves."""
+    catalog: ModelCatalog = request.app.state.catalog
+    return catalog
+
+
+def telemetry_of(request: Request) -> Telemetry:
+    """Return where the application's events go."""
+    telemetry: Telemetry = request.app.state.telemetry
+    return telemetry
+
+
+def change_of(request: Request) -> Change:
+    """Begin a change, in the name of whoever asks."""
+    return Change(actor=ANONYMOUS, door=DOOR, request_id=request.state.request_id)

@@ -1,0 +1,77 @@
+"""What a request of the API passes before it is looked at."""
+
+import ipaddress
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pinakes.catalog.errors import CatalogError
+from pinakes.wire.errors import ForeignHost, TooManyRequests
+
+MAX_REQUESTS = 256
+"""Requests under way at once in one process; more are turned away."""
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Gate:
+    """Guards handlers.
+
+    Nobody says who he is yet, so the Host header must be a name of this machine or one that is
+    allowed: else any web page could make its visitor's browser ask us, by a name of its own that
+    resolves to us. ``closed`` is why no operation on the catalogue is possible at all.
+    """
+
+    def __init__(self, allowed_hosts: frozenset[str], closed: CatalogError | None = None) -> None:
+        self._allowed_hosts = allowed_hosts
+        self._closed = closed
+        self._running = 0
+
+    def guard(self, handler: Handler) -> Handler:
+        """Let ``handler`` see only the requests that may pass, and not too many at once."""
+
+        async def guarded(request: Request) -> Response:
+            self._check_host(request)
+            if self._running >= MAX_REQUESTS:
+                raise TooManyRequests
+            self._running += 1
+            try:
+                return await handler(request)
+            finally:
+                self._running -= 1
+
+        return guarded
+
+    def guard_catalog(self, handler: Handler) -> Handler:
+        """Guard a handler that needs the catalogue."""
+
+        async def guarded(request: Request) -> Response:
+            if self._closed is not None:
+                raise self._closed
+            return await handler(request)
+
+        return self.guard(guarded)
+
+    def _check_host(self, request: Request) -> None:
+        hosts = request.headers.getlist("host")
+        if len(hosts) != 1 or not self._is_ours(hosts[0].lower()):
+            raise ForeignHost
+
+    def _is_ours(self, host: str) -> bool:
+        name = _without_port(host)
+        return _is_loopback(name) or not self._allowed_hosts.isdisjoint({name, host})
+
+
+def _without_port(host: str) -> str:
+    name, _, port = host.rpartition(":")
+    return name if port.isdecimal() and not host.endswith("]") else host
+
+
+def _is_loopback(name: str) -> bool:
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name.removeprefix("[").removesuffix("]")).is_loopback
+    except ValueError:
+        return False

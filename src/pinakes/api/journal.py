@@ -1,0 +1,73 @@
+"""One log line a request, under an id that the client may choose."""
+
+import re
+import time
+from uuid import uuid4
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pinakes.api.answers import error_answer
+from pinakes.api.context import ANONYMOUS
+from pinakes.telemetry import RequestAnswered, RequestCrashed, Telemetry, traceback_of
+
+SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+
+
+class Journal:
+    """Wraps the application: gives each request its id, and notices its end however it ends."""
+
+    def __init__(self, application: ASGIApp, telemetry: Telemetry) -> None:
+        self._application = application
+        self._telemetry = telemetry
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            return
+        entry = _Entry(scope)
+        try:
+            await self._application(scope, receive, entry.noting(send))
+        except Exception as error:  # noqa: BLE001 - whatever it was, it ends here
+            self._telemetry.notice(RequestCrashed(entry.request_id, traceback_of(error)))
+            if not entry.status:
+                await error_answer(error)(scope, receive, entry.noting(send))
+        finally:
+            self._telemetry.notice(entry.answered())
+
+
+class _Entry:
+    """What is noted of one request."""
+
+    def __init__(self, scope: Scope) -> None:
+        wanted = Headers(scope=scope).get("x-request-id", "")
+        self.request_id = wanted if SANE_ID.fullmatch(wanted) else uuid4().hex
+        self.status = 0
+        self._scope = scope
+        self._state = scope.setdefault("state", {})
+        self._state |= {"request_id": self.request_id, "route": "unmatched"}
+        self._started = time.perf_counter()
+
+    def noting(self, send: Send) -> Send:
+        """Wrap ``send``: note the status and add the headers that every answer has."""
+
+        async def noted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self.status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = self.request_id
+                headers["X-Content-Type-Options"] = "nosniff"
+            await send(message)
+
+        return noted
+
+    def answered(self) -> RequestAnswered:
+        """Sum it up."""
+        return RequestAnswered(
+            method=self._scope["method"],
+            route=self._state["route"],
+            status=self.status,
+            duration=time.perf_counter() - self._started,
+            actor=ANONYMOUS,
+            request_id=self.request_id,
+        )

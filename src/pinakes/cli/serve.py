@@ -1,0 +1,97 @@
+"""``pinakes serve``: the API over HTTP."""
+
+import argparse
+import os
+import socket
+from functools import partial
+from pathlib import Path
+
+import uvloop
+
+from pinakes.api.server import listen
+from pinakes.cli.failure import CommandFailed
+from pinakes.postgres.embedded import EmbeddedError, is_installed
+from pinakes.processes import serve
+from pinakes.settings import EmbeddedDatabase, SettingsError, read_settings
+
+HELP = "serve the model metadata API over HTTP"
+
+DESCRIPTION = """\
+Serve the model metadata API of seldon-deploy-sdk over HTTP, until SIGINT or SIGTERM.
+
+The catalogue is kept in the PostgreSQL that METADATA_PG_HOST, _PORT, _USER, _PASSWORD, _DBNAME
+and _SSLMODE describe. Where none of them is set, a private PostgreSQL is started in the data
+directory (pip install 'pinakes[embedded]'). METADATA_PG_ENABLED=false switches the catalogue off.
+"""
+
+EPILOG = """\
+examples:
+  pinakes serve                                  a private PostgreSQL, http://127.0.0.1:8000
+  pinakes serve --port 0                         on any free port, which is printed
+  METADATA_PG_HOST=db METADATA_PG_USER=pinakes METADATA_PG_DBNAME=metadata pinakes serve
+"""
+
+FIRST_LOOK = """\
+
+Register a model, then find it:
+
+  curl {url}/seldon-deploy/api/v1alpha1/model/metadata \\
+    -H 'Content-Type: application/json' \\
+    -d '{{"URI": "gs://models/iris", "name": "iris", "tags": {{"team": "plants"}}}}'
+  curl -G {url}/seldon-deploy/api/v1alpha1/model/metadata --data-urlencode 'query=name % iris'
+
+The same through the SDK (pip install seldon-deploy-sdk):
+
+  from seldon_deploy_sdk import ApiClient, Configuration, ModelMetadataServiceApi, V1Model
+
+  configuration = Configuration()
+  configuration.host = "{url}/seldon-deploy/api/v1alpha1"
+  models = ModelMetadataServiceApi(ApiClient(configuration))
+  models.model_metadata_service_create_model_metadata(V1Model(uri="gs://models/wine", name="wine"))
+  print(models.model_metadata_service_list_model_metadata(query="name % wine"))
+
+Ctrl-C stops it; the data stays.
+"""
+"""What to try; said where the embedded PostgreSQL tells that somebody tries Pinakes."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=8000, help="port to listen on, 0 for any free one (%(default)s)"
+    )
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        help="where the embedded PostgreSQL keeps its data"
+        " (PINAKES_DATA_DIR, else ~/.local/share/pinakes)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Serve until told to stop."""
+    try:
+        settings = read_settings(
+            os.environ,
+            data_directory=arguments.data_dir,
+            embedded_installed=is_installed(),
+        )
+        listener = _listen(arguments.host, arguments.port)
+        is_first_look = isinstance(settings.database, EmbeddedDatabase)
+        greet = partial(_greet, is_first_look=is_first_look)
+        uvloop.run(serve(settings, listener, on_ready=greet))
+    except (SettingsError, EmbeddedError) as error:
+        raise CommandFailed(str(error)) from error
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return listen(host, port)
+    except (OSError, OverflowError) as error:
+        raise CommandFailed(f"cannot listen on {host}:{port}: {error}") from error
+
+
+def _greet(url: str, *, is_first_look: bool) -> None:
+    print(f"Pinakes serves model metadata on {url} (its API is shown on {url}/docs)")
+    print(FIRST_LOOK.format(url=url) if is_first_look else "", end="", flush=True)

@@ -1,0 +1,114 @@
+"""What people start: here, and only here, things are joined."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import assert_never
+
+from pinakes.api.application import application
+from pinakes.api.gate import Gate
+from pinakes.api.server import Server, url_of
+from pinakes.catalog.errors import CatalogDisabled, CatalogUnavailable
+from pinakes.catalog.service import ModelCatalog
+from pinakes.postgres.connection import conninfo_of
+from pinakes.postgres.embedded import EmbeddedPostgres
+from pinakes.postgres.migrate import MigrationError, migrate
+from pinakes.postgres.pool import Connections, NoConnections, Pool
+from pinakes.postgres.store import PostgresStore
+from pinakes.settings import (
+    ConfiguredDatabase,
+    Database,
+    EmbeddedDatabase,
+    NoDatabase,
+    Settings,
+    UnknownDatabase,
+)
+from pinakes.telemetry import (
+    DatabaseMigrated,
+    EmbeddedServerDied,
+    Log,
+    MigrationFailed,
+    ServerListening,
+    ServerStopped,
+    Telemetry,
+)
+
+MIGRATION_RETRY_SECONDS = 2.0
+
+DISABLED = "model metadata is disabled: METADATA_PG_ENABLED is false"
+
+
+async def serve(
+    settings: Settings, listener: socket.socket, on_ready: Callable[[str], None]
+) -> None:
+    """Serve the API on ``listener`` until SIGINT or SIGTERM; ``on_ready`` is told its URL."""
+    telemetry = Telemetry(Log(settings.log_format))
+    async with _connections(settings.database, settings.schema, telemetry) as connections:
+        closed = CatalogDisabled(DISABLED) if isinstance(settings.database, NoDatabase) else None
+        catalog = ModelCatalog(PostgresStore(connections, settings.schema))
+        gate = Gate(settings.allowed_hosts, closed)
+        server = Server(application(catalog, gate, telemetry), telemetry)
+        _stop_on_signals(server)
+        telemetry.notice(ServerListening(url_of(listener)))
+        on_ready(url_of(listener))
+        await server.serve([listener])
+    telemetry.notice(ServerStopped())
+
+
+def _stop_on_signals(server: Server) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, server.stop)
+
+
+@asynccontextmanager
+async def _connections(
+    database: Database, schema: str, telemetry: Telemetry
+) -> AsyncGenerator[Connections, None]:
+    """Open the way to the database that was chosen, and close it again."""
+    async with AsyncExitStack() as stack:
+        match database:
+            case NoDatabase():
+                yield NoConnections(CatalogDisabled(DISABLED))
+            case UnknownDatabase(reason):
+                yield NoConnections(CatalogUnavailable(f"there is no database: {reason}"))
+            case EmbeddedDatabase(directory):
+                embedded = EmbeddedPostgres(
+                    directory, lambda code: telemetry.notice(EmbeddedServerDied(code))
+                )
+                await stack.enter_async_context(embedded)
+                await _migrate(embedded.conninfo(), schema, telemetry)
+                yield await stack.enter_async_context(Pool(embedded.conninfo))
+            case ConfiguredDatabase():
+                yield await _configured(database, schema, telemetry, stack)
+            case _:
+                assert_never(database)
+
+
+async def _configured(
+    database: ConfiguredDatabase, schema: str, telemetry: Telemetry, stack: AsyncExitStack
+) -> Connections:
+    try:
+        conninfo = conninfo_of(database.environment)
+    except CatalogUnavailable as error:
+        return NoConnections(error)
+    if database.migrate_on_start:
+        migration = asyncio.create_task(_migrate_until_done(conninfo, schema, telemetry))
+        stack.callback(migration.cancel)
+    return await stack.enter_async_context(Pool(lambda: conninfo))
+
+
+async def _migrate_until_done(conninfo: str, schema: str, telemetry: Telemetry) -> None:
+    """Migrate a database that may not be there yet; the server waits, it does not fail."""
+    while True:
+        try:
+            return await _migrate(conninfo, schema, telemetry)
+        except (MigrationError, CatalogUnavailable) as error:
+            telemetry.notice(MigrationFailed(str(error)))
+        await asyncio.sleep(MIGRATION_RETRY_SECONDS)
+
+
+async def _migrate(conninfo: str, schema: str, telemetry: Telemetry) -> None:
+    telemetry.notice(DatabaseMigrated(tuple(await migrate(conninfo, schema))))

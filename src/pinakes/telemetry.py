@@ -1,0 +1,186 @@
+"""Every event that is worth noticing, by name, and what becomes of it: a log line, a count.
+
+Each event is a class of its own, so that the log and the metrics cannot disagree about names.
+"""
+
+import sys
+import traceback
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TextIO, assert_never
+
+import msgspec
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""What a label may say; any other method counts as OTHER, or clients could grow the metrics."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestAnswered:
+    """A request was answered; ``route`` is the template of its path, ``duration`` in seconds."""
+
+    method: str
+    route: str
+    status: int
+    duration: float
+    actor: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestCrashed:
+    """A request met a fault of ours."""
+
+    request_id: str
+    traceback: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestUnreadable:
+    """What arrived was refused before it was a request."""
+
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServerListening:
+    """The server takes requests at this address."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStopped:
+    """The server has answered its last request."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseMigrated:
+    """Migrations were applied; none where the schema was up to date."""
+
+    migrations: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationFailed:
+    """The schema could not be brought up to date; it is tried again."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedServerDied:
+    """The embedded PostgreSQL ended unasked; it is started again."""
+
+    exit_code: int
+
+
+Event = (
+    RequestAnswered
+    | RequestCrashed
+    | RequestUnreadable
+    | ServerListening
+    | ServerStopped
+    | DatabaseMigrated
+    | MigrationFailed
+    | EmbeddedServerDied
+)
+
+
+class Log:
+    """Writes one line an event, as JSON or as text; control characters are always escaped."""
+
+    def __init__(self, log_format: str, stream: TextIO = sys.stderr) -> None:
+        self._write = _as_json if log_format == "json" else _as_text
+        self._stream = stream
+
+    def notice(self, event: Event) -> None:
+        """Write the event."""
+        name, fields = type(event).__name__, asdict(event)
+        self._stream.write(self._write(datetime.now(UTC), name, fields) + "\n")
+        self._stream.flush()
+
+
+def _as_json(time: datetime, event: str, fields: dict[str, object]) -> str:
+    return msgspec.json.encode({"time": time, "event": event, **fields}).decode()
+
+
+def _as_text(time: datetime, event: str, fields: dict[str, object]) -> str:
+    shown = (f"{name}={_on_one_line(value)}" for name, value in fields.items())
+    return f"{time:%H:%M:%S} {event} {' '.join(shown)}"
+
+
+def _on_one_line(value: object) -> str:
+    text = f"{value:.4f}" if isinstance(value, float) else str(value)
+    return text if text.isprintable() else repr(text)
+
+
+class Metrics:
+    """Counts events, for Prometheus."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Histogram(
+            "pinakes_request_seconds",
+            "How long requests took to answer, by method, route and status",
+            ["method", "route", "status"],
+            registry=self._registry,
+        )
+        self._unreadable = Counter(
+            "pinakes_requests_unreadable",
+            "What was refused before it was a request, by status",
+            ["status"],
+            registry=self._registry,
+        )
+        self._crashes = Counter(
+            "pinakes_request_crashes",
+            "Requests that met a fault of ours",
+            registry=self._registry,
+        )
+        self._deaths = Counter(
+            "pinakes_embedded_server_deaths",
+            "Times that the embedded PostgreSQL ended unasked",
+            registry=self._registry,
+        )
+
+    def notice(self, event: Event) -> None:
+        """Count the event."""
+        match event:
+            case RequestAnswered(method, route, status, duration):
+                known = method if method in METHODS else "OTHER"
+                self._requests.labels(known, route, str(status)).observe(duration)
+            case RequestUnreadable(status):
+                self._unreadable.labels(str(status)).inc()
+            case RequestCrashed():
+                self._crashes.inc()
+            case EmbeddedServerDied():
+                self._deaths.inc()
+            case ServerListening() | ServerStopped() | DatabaseMigrated() | MigrationFailed():
+                pass
+            case _:
+                assert_never(event)
+
+    def text(self) -> bytes:
+        """Write every metric in the Prometheus text format."""
+        return generate_latest(self._registry)
+
+
+class Telemetry:
+    """The log and the metrics of one process."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self.metrics = Metrics()
+
+    def notice(self, event: Event) -> None:
+        """Log the event and count it."""
+        self._log.notice(event)
+        self.metrics.notice(event)
+
+
+def traceback_of(error: BaseException) -> str:
+    """Write where an error came from, without what it says: a driver's message names hosts."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = (f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames)
+    return "; ".join([type(error).__name__, *lines])

@@ -1,0 +1,66 @@
+"""What can be wrong with a request, before the catalogue is asked.
+
+::
+
+    RequestError
+    ├── BadRequest
+    ├── ForeignHost
+    ├── NoSuchPath
+    ├── MethodNotAllowed
+    ├── RequestTooSlow
+    ├── BodyTooLarge
+    ├── PathTooLong
+    ├── BodyNotJson
+    ├── HeadersTooLarge
+    └── TooManyRequests
+"""
+
+
+class RequestError(Exception):
+    """The request is refused; the class docstring is the message unless another is given."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or type(self).__doc__)
+
+
+class BadRequest(RequestError):
+    """The request is malformed."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(f"{path}: {problem}" if path else problem)
+
+
+class ForeignHost(RequestError):
+    """The Host header is no name of this server; list it in PINAKES_ALLOWED_HOSTS."""
+
+
+class NoSuchPath(RequestError):
+    """There is nothing at this path; /docs shows what there is."""
+
+
+class MethodNotAllowed(RequestError):
+    """The path does not answer to this method; /docs shows the ones it does."""
+
+
+class RequestTooSlow(RequestError):
+    """The request did not arrive in time."""
+
+
+class BodyTooLarge(RequestError):
+    """The body is larger than 1 MiB."""
+
+
+class PathTooLong(RequestError):
+    """The path with its parameters is longer than 64 KiB."""
+
+
+class BodyNotJson(RequestError):
+    """A body is only read as Content-Type: application/json, in UTF-8."""
+
+
+class HeadersTooLarge(RequestError):
+    """The headers are larger than 64 KiB."""
+
+
+class TooManyRequests(RequestError):
+    """The server is busy with as many requests as it takes at once; try again soon."""

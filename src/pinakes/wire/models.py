@@ -1,0 +1,115 @@
+"""v1Model: JSON to Model and back."""
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+
+import msgspec
+
+from pinakes.catalog.listing import ModelListing, ModelPage
+from pinakes.catalog.model import DEFAULT_PROJECT, ArtifactType, DefaultProtocol, Model
+from pinakes.wire.choices import ARTIFACT_TYPES, DEFAULT_PROTOCOLS
+from pinakes.wire.fields import Fields, read_body, read_double, read_text
+from pinakes.wire.names import MODEL_NAMES
+from pinakes.wire.page_tokens import write_token
+from pinakes.wire.pages import write_page
+from pinakes.wire.prediction_schema import read_prediction_schema
+
+SDK_DEFAULT_VERSION = '"v0.0.1"'
+"""What every published SDK sends, quotes included, where the user gave no version."""
+
+EMPTY_MODEL: dict[str, object] = {
+    "URI": "",
+    "name": "",
+    "version": "",
+    "artifactType": "UNKNOWN",
+    "taskType": "",
+    "tags": {},
+    "metrics": {},
+    "creationTime": None,
+    "predictionSchema": None,
+    "project": "",
+    "runtimeDefaults": None,
+}
+"""What a listing shows of the fields that its mask leaves out."""
+
+ALWAYS_SHOWN = ("URI", "project")
+
+
+def read_model(body: bytes) -> Model:
+    """Read the body of a create or an update; ``creationTime`` is not even looked at.
+
+    Raises BadRequest where the shape is wrong; whether the model is valid is for the catalogue.
+    """
+    return read_body(body, _read_model)
+
+
+def _read_model(value: object) -> Model:
+    fields = Fields(value)
+    version = fields.text("version")
+    schema = fields.get("predictionSchema")
+    return Model(
+        uri=fields.text("URI"),
+        project=fields.text("project") or DEFAULT_PROJECT,
+        name=fields.text("name"),
+        version=version.strip('"') if version == SDK_DEFAULT_VERSION else version,
+        artifact_type=fields.choice("artifactType", ARTIFACT_TYPES, ArtifactType.UNKNOWN),
+        task_type=fields.text("taskType"),
+        tags=fields.map_of("tags", read_text),
+        metrics=fields.map_of("metrics", read_double),
+        prediction_schema=(
+            None
+            if schema is None
+            else read_prediction_schema(schema, fields.path("predictionSchema"))
+        ),
+        default_protocol=_read_default_protocol(fields),
+    )
+
+
+def _read_default_protocol(fields: Fields) -> DefaultProtocol | None:
+    defaults = fields.get("runtimeDefaults")
+    if defaults is None:
+        return None
+    nested = Fields(defaults, fields.path("runtimeDefaults"))
+    return nested.choice("defaultProtocol", DEFAULT_PROTOCOLS, DefaultProtocol.UNKNOWN)
+
+
+def write_model(model: Model, mask: Collection[str] = MODEL_NAMES) -> bytes:
+    """Write every field of a model, those outside ``mask`` as if they were empty."""
+    shown = {name: value for name, value in _fields_of(model) if name in mask}
+    return msgspec.json.encode(EMPTY_MODEL | {"URI": model.uri, "project": model.project} | shown)
+
+
+def _fields_of(model: Model) -> list[tuple[str, object]]:
+    schema, protocol = model.prediction_schema, model.default_protocol
+    return [
+        ("URI", model.uri),
+        ("name", model.name),
+        ("version", model.version),
+        ("artifactType", model.artifact_type.value),
+        ("taskType", model.task_type),
+        ("tags", model.tags),
+        ("metrics", model.metrics),
+        ("creationTime", write_time(model.creation_time)),
+        ("predictionSchema", None if schema is None else msgspec.Raw(schema)),
+        ("project", model.project),
+        ("runtimeDefaults", None if protocol is None else {"defaultProtocol": protocol.value}),
+    ]
+
+
+def write_model_page(page: ModelPage, listing: ModelListing, mask: Collection[str]) -> bytes:
+    """Write v1ModelMetadataListResponse, ending where the page outgrows its bytes."""
+    return write_page(
+        "models",
+        entries=(write_model(model, mask) for model in page.models),
+        more=page.more,
+        token_behind=lambda index: write_token(
+            listing.position_of(page.models[index]), (listing.condition, listing.order)
+        ),
+    )
+
+
+def write_time(time: datetime | None) -> str | None:
+    """Write a time as RFC 3339 in UTC, with microseconds."""
+    if time is None:
+        return None
+    return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"

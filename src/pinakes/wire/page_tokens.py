@@ -1,0 +1,48 @@
+"""Page tokens: where a page ended, tied to the listing that it is a page of."""
+
+import base64
+import hashlib
+from typing import TypeVar
+
+import msgspec
+
+from pinakes.wire.errors import BadRequest
+
+DIGEST_BYTES = 12
+
+Position = TypeVar("Position")
+
+
+def write_token(position: object, listing: object) -> str:
+    """Write a position in a listing as an opaque text."""
+    payload = msgspec.json.encode(position)
+    return base64.urlsafe_b64encode(_digest(payload, listing) + payload).decode()
+
+
+def read_token(token: str, position_type: type[Position], listing: object) -> Position:
+    """Read a position in a listing.
+
+    Raises BadRequest for what no page of this very listing gave out. A token is no secret and no
+    authority: it only says where to go on.
+    """
+    try:
+        content = base64.b64decode(token, altchars=b"-_", validate=True)
+        digest, payload = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
+        position = msgspec.json.decode(payload, type=position_type)
+    except (ValueError, msgspec.DecodeError) as error:
+        raise wrong_token() from error
+    if digest != _digest(payload, listing) or write_token(position, listing) != token:
+        raise wrong_token()
+    return position
+
+
+def wrong_token() -> BadRequest:
+    """Make the error for a token that no page of the listing gave out."""
+    return BadRequest(
+        "pageToken",
+        "belongs to no page of this listing; only pageSize and listMask may change between pages",
+    )
+
+
+def _digest(payload: bytes, listing: object) -> bytes:
+    return hashlib.sha256(repr(listing).encode() + b"\0" + payload).digest()[:DIGEST_BYTES]

@@ -1,0 +1,239 @@
+"""The parameters of a request: ``?tags[k]=v&query=...&pageSize=...`` becomes a listing."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import reduce
+from typing import TypeVar
+from urllib.parse import unquote_to_bytes
+
+from pinakes.catalog.listing import (
+    DEFAULT_PAGE_SIZE,
+    MAX_PAGE_SIZE,
+    Direction,
+    ModelListing,
+    Order,
+    RuntimeListing,
+    total_order,
+)
+from pinakes.catalog.model import DEFAULT_PROJECT, ArtifactType, DefaultProtocol, ModelKey
+from pinakes.catalog.runtime import DeploymentStatus, DeploymentType
+from pinakes.query.conditions import Both, Column, Comparison, Condition, Metric, Operator, Tag
+from pinakes.query.fields import column_named, compare
+from pinakes.query.parser import MAX_COMPARISONS, parse
+from pinakes.wire.choices import (
+    ARTIFACT_TYPES,
+    DEFAULT_PROTOCOLS,
+    DEPLOYMENT_STATUSES,
+    DEPLOYMENT_TYPES,
+)
+from pinakes.wire.errors import BadRequest
+from pinakes.wire.names import MODEL_NAMES, RUNTIME_NAMES, either_spelling
+from pinakes.wire.page_tokens import read_token, wrong_token
+
+INT32 = range(-(2**31), 2**31)
+INTEGER = re.compile(r"-?\d+", re.ASCII)
+
+MODEL_MASK = either_spelling(MODEL_NAMES)
+RUNTIME_MASK = either_spelling(RUNTIME_NAMES)
+
+TEXT_FILTERS = {
+    "URI": Column.URI,
+    "name": Column.NAME,
+    "version": Column.VERSION,
+    "taskType": Column.TASK_TYPE,
+    "project": Column.PROJECT,
+}
+"""The simple filters that compare text, each an equality."""
+
+Choice = TypeVar("Choice")
+
+
+class Parameters:
+    """The decoded parameters of one request.
+
+    Of a parameter that is given several times the last counts, an empty one counts as absent, an
+    unknown one is ignored. Raises BadRequest for NUL and for what is not UTF-8.
+    """
+
+    def __init__(self, query_string: bytes) -> None:
+        pairs = (pair.partition(b"=") for pair in query_string.split(b"&"))
+        self._values = {_decode(name): _decode(value) for name, _, value in pairs}
+
+    def text(self, name: str) -> str | None:
+        """Return a parameter, None where it is absent or empty."""
+        return self._values.get(name) or None
+
+    def choice(self, name: str, choices: Mapping[str, Choice]) -> Choice | None:
+        """Return an enum given by its name, None where it is absent."""
+        text = self.text(name)
+        if text is None:
+            return None
+        if text not in choices:
+            raise BadRequest(name, f"unknown name, expected one of {', '.join(choices)}")
+        return choices[text]
+
+    def entries(self, map_name: str) -> dict[str, str]:
+        """Return the parameters ``map_name[key]`` by their keys; here an empty text counts."""
+        names = [name for name in self._values if name.partition("[")[0] == map_name]
+        for name in names:
+            if not (name.startswith(f"{map_name}[") and name.endswith("]")):
+                raise BadRequest(name, f"expected {map_name}[key]")
+        return {name[len(map_name) + 1 : -1]: self._values[name] for name in names}
+
+
+def read_model_key(parameters: Parameters) -> ModelKey:
+    """Read what a delete names."""
+    return ModelKey(
+        uri=parameters.text("URI") or "",
+        project=parameters.text("project") or DEFAULT_PROJECT,
+    )
+
+
+def read_model_listing(parameters: Parameters) -> ModelListing:
+    """Read what a listing of models asks for; where there is a query the filters do not count."""
+    query = parameters.text("query") or ""
+    listing = ModelListing(
+        condition=parse(query) if query.strip() else _read_filters(parameters),
+        order=_read_order(parameters),
+        size=_read_page_size(parameters),
+    )
+    token = parameters.text("pageToken")
+    if token is None:
+        return listing
+    position = read_token(token, tuple[str, ...], (listing.condition, listing.order))
+    if len(position) != len(listing.order) or "\0" in "".join(position):
+        raise wrong_token()
+    return replace(listing, after=position)
+
+
+def read_runtime_listing(parameters: Parameters) -> RuntimeListing:
+    """Read what a listing of runtime metadata asks for; without a status, for what runs now."""
+    status = parameters.choice("DeploymentStatus", DEPLOYMENT_STATUSES)
+    kind = parameters.choice("deploymentType", DEPLOYMENT_TYPES)
+    listing = RuntimeListing(
+        model_uri=parameters.text("ModelURI"),
+        deployment_uid=parameters.text("DeploymentUID"),
+        deployment_name=parameters.text("DeploymentName"),
+        deployment_namespace=parameters.text("DeploymentNamespace"),
+        deployment_status=status or DeploymentStatus.RUNNING,
+        deployment_type=None if kind is DeploymentType.UNDEFINED else kind,
+        predictor_name=parameters.text("PredictorName"),
+        node_name=parameters.text("NodeName"),
+        size=_read_page_size(parameters),
+    )
+    token = parameters.text("pageToken")
+    if token is None:
+        return listing
+    return replace(listing, after=read_token(token, int, runtime_scope(listing)))
+
+
+def runtime_scope(listing: RuntimeListing) -> RuntimeListing:
+    """Return what every page of a listing of runtime metadata has in common."""
+    return replace(listing, after=None, size=0)
+
+
+def read_mask(parameters: Parameters, names: Mapping[str, str]) -> frozenset[str]:
+    """Read which fields to show, by their JSON names; without a mask, all of them."""
+    text = parameters.text("listMask")
+    if text is None:
+        return frozenset(names.values())
+    return frozenset(_read_mask_item(item.strip(), names) for item in text.split(","))
+
+
+def _read_mask_item(item: str, names: Mapping[str, str]) -> str:
+    if item not in names:
+        raise BadRequest("listMask", f"unknown field {item!r}, there are {_listed(names)}")
+    return names[item]
+
+
+def _read_filters(parameters: Parameters) -> Condition | None:
+    comparisons = [
+        *_read_text_filters(parameters),
+        *_read_choice_filters(parameters),
+        *_read_entry_filters(parameters),
+    ]
+    if len(comparisons) > MAX_COMPARISONS:
+        raise BadRequest("", f"expected at most {MAX_COMPARISONS} filters")
+    return reduce(Both, comparisons) if comparisons else None
+
+
+def _read_text_filters(parameters: Parameters) -> Sequence[Comparison]:
+    texts = {column: parameters.text(name) for name, column in TEXT_FILTERS.items()}
+    return [
+        Comparison(column, Operator.EQUAL, text)
+        for column, text in texts.items()
+        if text is not None
+    ]
+
+
+def _read_choice_filters(parameters: Parameters) -> Sequence[Comparison]:
+    """Read the enums; their zero values filter nothing."""
+    artifact_type = parameters.choice("artifactType", ARTIFACT_TYPES)
+    protocol = parameters.choice("defaultProtocol", DEFAULT_PROTOCOLS)
+    filters: list[Comparison] = []
+    if artifact_type not in (None, ArtifactType.UNKNOWN):
+        filters.append(Comparison(Column.ARTIFACT_TYPE, Operator.EQUAL, artifact_type.value))
+    if protocol not in (None, DefaultProtocol.UNKNOWN):
+        filters.append(Comparison(Column.DEFAULT_PROTOCOL, Operator.EQUAL, protocol.value))
+    return filters
+
+
+def _read_entry_filters(parameters: Parameters) -> Sequence[Comparison]:
+    tags = parameters.entries("tags").items()
+    metrics = parameters.entries("metrics").items()
+    return [
+        *(Comparison(Tag(key), Operator.EQUAL, text) for key, text in tags),
+        *(_read_metric_filter(key, text) for key, text in metrics),
+    ]
+
+
+def _read_metric_filter(key: str, text: str) -> Comparison:
+    comparison = compare(Metric(key), Operator.EQUAL, text)
+    if comparison is None:
+        raise BadRequest(f"metrics[{key}]", "expected a finite number")
+    return comparison
+
+
+def _read_order(parameters: Parameters) -> tuple[Order, ...]:
+    text = (parameters.text("orderBy") or "").strip()
+    order = [_read_order_item(item) for item in text.split(",")] if text else []
+    columns = [item.column for item in order]
+    if len(set(columns)) < len(columns):
+        raise BadRequest("orderBy", "names a field twice")
+    return total_order(order)
+
+
+def _read_order_item(item: str) -> Order:
+    """``item := field ('asc' | 'desc')?``."""
+    words = item.split()
+    column = column_named(words[0]) if words else None
+    direction = words[1].lower() if len(words) > 1 else Direction.ASCENDING.value
+    if column is None or len(words) > 2 or direction not in ("asc", "desc"):  # noqa: PLR2004
+        expected = "expected uri, name, version, project, artifact_type or task_type"
+        raise BadRequest("orderBy", f"{expected}, and asc or desc behind it, got {item!r}")
+    return Order(column, Direction(direction))
+
+
+def _read_page_size(parameters: Parameters) -> int:
+    text = parameters.text("pageSize") or "0"
+    if not INTEGER.fullmatch(text) or len(text) > len("-2147483648") or int(text) not in INT32:
+        raise BadRequest("pageSize", "expected a whole number of 32 bits")
+    size = int(text)
+    if size < 0:
+        raise BadRequest("pageSize", "is negative")
+    return min(size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
+
+
+def _decode(encoded: bytes) -> str:
+    try:
+        text = unquote_to_bytes(encoded.replace(b"+", b" ")).decode()
+    except UnicodeDecodeError as error:
+        raise BadRequest("", f"the parameters are not UTF-8: {error.reason}") from error
+    if "\0" in text:
+        raise BadRequest("", "a parameter has a NUL character")
+    return text
+
+
+def _listed(names: Mapping[str, str]) -> str:
+    return ", ".join(dict.fromkeys(names.values()))
