@@ -31,6 +31,8 @@ async def answer_error(_: Request, error: Exception) -> Response:
 async def answer_unrouted(_: Request, error: Exception) -> Response:
     """Answer a request that fits no route, in the words of the contract."""
     headers = error.headers if isinstance(error, HTTPException) else None
-    response = error_answer(MethodNotAllowed() if headers else NoSuchPath())
-    response.headers.update(headers or {})
+    if not headers:
+        return error_answer(NoSuchPath())
+    response = error_answer(MethodNotAllowed())
+    response.headers["Allow"] = ", ".join(sorted(headers["Allow"].split(", ")))
     return response

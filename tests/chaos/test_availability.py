@@ -1,0 +1,247 @@
+"""What clients see where there is no database, or no longer, or not yet."""
+
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from parts import (
+    API,
+    RunningServer,
+    environment_of,
+    migrated,
+    running_server,
+)
+
+MODELS = f"{API}/model/metadata"
+HIDDEN = ("hush-host", "hush-user", "hush-password", "hush-database")
+
+
+def operations(server: RunningServer) -> list[httpx.Response]:
+    """Try every operation on the catalogue, some of them wrongly."""
+    url = server.url + MODELS
+    with httpx.Client(timeout=15) as client:
+        return [
+            client.get(url),
+            client.get(url, params={"query": "("}),
+            client.post(url, json={"URI": "x"}),
+            client.put(url, json={"URI": "x"}),
+            client.delete(url, params={"URI": "x"}),
+            client.delete(url),
+            client.get(f"{url}/runtime"),
+        ]
+
+
+def readiness(server: RunningServer) -> tuple[int, dict[str, Any]]:
+    answer = httpx.get(f"{server.url}/readyz", timeout=15)
+    return answer.status_code, answer.json()
+
+
+def wait_until(happens: Callable[[], object], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not happens():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)  # between looks, not instead of one
+
+
+def test_a_disabled_catalogue_answers_501_and_is_ready(tmp_path: Path) -> None:
+    environment = {"METADATA_PG_ENABLED": "false", "METADATA_PG_HOST": "127.0.0.1"}
+    with running_server(tmp_path, environment) as server:
+        for answer in operations(server):
+            assert (answer.status_code, answer.json()["code"]) == (501, 12)
+            assert "METADATA_PG_ENABLED" in answer.json()["message"]
+        for path in ("/livez", "/readyz", f"{API}/user", "/metrics", "/docs"):
+            assert httpx.get(server.url + path).status_code == 200
+        [postgres] = httpx.get(f"{server.api}/healthcheck/POSTGRES").json()["dependenciesHealth"]
+        assert (postgres["status"], postgres["lastActiveFetchedAt"]) == ("DISABLED", None)
+
+
+@pytest.mark.parametrize(
+    ("environment", "missing"),
+    [
+        ({"METADATA_PG_ENABLED": "true"}, ["METADATA_PG_HOST", "METADATA_PG_USER"]),
+        ({"METADATA_PG_HOST": "127.0.0.1", "METADATA_PG_USER": ""}, ["METADATA_PG_DBNAME"]),
+        ({"PINAKES_EMBEDDED": "false"}, ["METADATA_PG_"]),
+        ({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, ["PINAKES_EMBEDDED=true"]),
+    ],
+)
+def test_a_missing_configuration_is_named_and_never_becomes_embedded(
+    tmp_path: Path, environment: dict[str, str], missing: list[str]
+) -> None:
+    environment |= {"PINAKES_DATA_DIR": str(tmp_path / "data")}
+    with running_server(tmp_path, environment) as server:
+        status, body = readiness(server)
+        assert status == 503
+        assert all(name in body["message"] for name in missing)
+        [postgres] = httpx.get(f"{server.api}/healthcheck/ALL").json()["dependenciesHealth"]
+        assert postgres["status"] == "ENABLED_AND_UNREACHABLE"
+        assert httpx.get(server.url + MODELS).status_code == 503
+        assert httpx.get(f"{server.url}/livez").status_code == 200
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("port", ["1", "silent"])
+def test_a_database_that_is_away_is_503_in_time_and_gives_nothing_away(
+    tmp_path: Path, port: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        environment = {
+            "METADATA_PG_HOST": "127.0.0.1",
+            "METADATA_PG_PORT": str(silent.getsockname()[1]) if port == "silent" else port,
+            "METADATA_PG_USER": "hush-user",
+            "METADATA_PG_PASSWORD": "hush-password",
+            "METADATA_PG_DBNAME": "hush-database",
+        }
+        with running_server(tmp_path, environment) as server:
+            started = time.monotonic()
+            answer = httpx.get(server.url + MODELS, timeout=30)
+            assert time.monotonic() - started < 3 * 10
+            assert (answer.status_code, answer.json()["code"]) == (503, 14)
+            assert int(answer.headers["retry-after"]) > 0
+            assert readiness(server)[0] == 503
+            assert httpx.get(f"{server.url}/livez").status_code == 200
+            told = answer.text + json.dumps(readiness(server)) + server.log.read_text()
+            assert not [hidden for hidden in (*HIDDEN, "127.0.0.1:1 ") if hidden in told]
+
+
+def test_a_wrong_password_is_told_as_such(tmp_path: Path, database: str) -> None:
+    environment = environment_of(database) | {"METADATA_PG_PASSWORD": "hush-password"}
+    with running_server(tmp_path, environment) as server:
+        status, body = readiness(server)
+        assert (status, "login was refused" in body["message"]) == (503, True)
+        assert "hush" not in server.log.read_text()
+
+
+def test_a_database_without_a_catalogue_is_503_until_it_is_migrated(
+    tmp_path: Path, empty_database: str
+) -> None:
+    with running_server(tmp_path, environment_of(empty_database)) as server:
+        assert {answer.status_code for answer in operations(server)} == {400, 503}
+        assert "pinakes migrate" in readiness(server)[1]["message"]
+        migrated(empty_database)
+        assert readiness(server)[0] == 200
+        assert httpx.get(server.url + MODELS).json()["models"] == []
+
+
+def test_a_server_told_to_migrate_makes_itself_ready(tmp_path: Path, empty_database: str) -> None:
+    environment = environment_of(empty_database) | {"PINAKES_MIGRATE_ON_START": "true"}
+    with running_server(tmp_path, environment) as server:
+        wait_until(lambda: readiness(server)[0] == 200)
+
+
+def test_all_backends_killed_are_noticed_by_nobody(fresh_server: RunningServer) -> None:
+    with httpx.Client() as client:
+        client.get(fresh_server.url + MODELS)
+        for number in range(5):
+            kill_backends(fresh_server.conninfo)
+            body = {"URI": f"gs://{number}"}
+            assert client.post(fresh_server.url + MODELS, json=body).status_code == 200
+            kill_backends(fresh_server.conninfo)
+            assert len(client.get(fresh_server.url + MODELS).json()["models"]) == number + 1
+
+
+def kill_backends(conninfo: str) -> None:
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute(
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+            " where datname = current_database() and pid <> pg_backend_pid()"
+        )
+
+
+def test_a_frozen_database_is_503_in_time_and_recovers(tmp_path: Path) -> None:
+    with embedded_server(tmp_path) as server:
+        assert httpx.get(server.url + MODELS).status_code == 200
+        frozen = postgres_of(server)
+        signal_all(frozen, signal.SIGSTOP)
+        started = time.monotonic()
+        read = httpx.get(server.url + MODELS, timeout=40)
+        assert time.monotonic() - started < 3 * 10
+        written = httpx.post(server.url + MODELS, json={"URI": "x"}, timeout=40)
+        signal_all(frozen, signal.SIGCONT)
+        assert [read.status_code, written.status_code] == [503, 503]
+        wait_until(lambda: httpx.get(server.url + MODELS, timeout=40).status_code == 200)
+
+
+def test_a_second_start_finds_the_data_again(tmp_path: Path) -> None:
+    with embedded_server(tmp_path) as server:
+        assert httpx.post(server.url + MODELS, json={"URI": "kept"}).status_code == 200
+    with embedded_server(tmp_path) as server:
+        assert uris(server) == ["kept"]
+
+
+def test_after_the_server_was_killed_the_next_start_recovers(tmp_path: Path) -> None:
+    with embedded_server(tmp_path) as server:
+        assert httpx.post(server.url + MODELS, json={"URI": "kept"}).status_code == 200
+        server.process.kill()
+        server.process.wait()
+    with embedded_server(tmp_path) as server:
+        assert uris(server) == ["kept"]
+
+
+def test_a_killed_embedded_postgres_is_503_and_started_again(tmp_path: Path) -> None:
+    with embedded_server(tmp_path) as server:
+        for number in range(3):
+            body = {"URI": str(number)}
+            assert httpx.post(server.url + MODELS, json=body).status_code == 200
+            os.kill(postgres_of(server)[0], signal.SIGKILL)
+            wait_until(lambda: status(server) == 200)
+            assert uris(server) == [str(each) for each in range(number + 1)]
+        assert server.log.read_text().count("EmbeddedServerDied") == 3
+
+
+def test_both_killed_at_once_recover_at_the_next_start(tmp_path: Path) -> None:
+    with embedded_server(tmp_path) as server:
+        assert httpx.post(server.url + MODELS, json={"URI": "kept"}).status_code == 200
+        postmaster = postgres_of(server)[0]
+        server.process.kill()
+        os.kill(postmaster, signal.SIGKILL)
+        server.process.wait()
+    with embedded_server(tmp_path) as server:
+        assert uris(server) == ["kept"]
+
+
+def test_a_stopped_server_leaves_no_postgres_behind(tmp_path: Path) -> None:
+    with embedded_server(tmp_path) as server:
+        processes = postgres_of(server)
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(timeout=30) == 0
+    assert not [pid for pid in processes if Path(f"/proc/{pid}").exists()]
+
+
+def embedded_server(directory: Path) -> AbstractContextManager[RunningServer]:
+    return running_server(directory, {}, "--data-dir", str(directory / "data"))
+
+
+def uris(server: RunningServer) -> list[str]:
+    return [model["URI"] for model in httpx.get(server.url + MODELS).json()["models"]]
+
+
+def postgres_of(server: RunningServer) -> list[int]:
+    """The processes of the embedded PostgreSQL, its postmaster first."""
+    [postmaster] = children_of(server.process.pid)
+    return [postmaster, *children_of(postmaster)]
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def signal_all(processes: list[int], number: signal.Signals) -> None:
+    for pid in processes:
+        os.kill(pid, number)
+
+
+def status(server: RunningServer) -> int:
+    """Read once; nothing but success and "not now" may ever be seen."""
+    answer = httpx.get(server.url + MODELS, timeout=30)
+    assert answer.status_code in (200, 503)
+    return answer.status_code
