@@ -1,5 +1,6 @@
 """Where things are: the environment, read once, as one frozen value."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 DATABASE_PREFIX = "METADATA_PG_"
 IN_A_POD = "KUBERNETES_SERVICE_HOST"
 """Kubernetes sets it in every container."""
+
+SCHEMA_NAME = re.compile(r"[A-Za-z_]\w{0,62}", re.ASCII)
 
 TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
@@ -65,7 +68,7 @@ def read_settings(
     hosts = environment.get("PINAKES_ALLOWED_HOSTS", "").lower().split(",")
     return Settings(
         database=_read_database(environment, data_directory, embedded_installed=embedded_installed),
-        schema=environment.get("PINAKES_PG_SCHEMA") or "pinakes",
+        schema=_read_schema(environment),
         allowed_hosts=frozenset(host.strip() for host in hosts if host.strip()),
         log_format=_read_log_format(environment),
     )
@@ -117,6 +120,16 @@ def _read_truth(environment: Mapping[str, str], name: str) -> bool | None:
     if value and value not in TRUTHS:
         raise SettingsError(f"{name} is {value!r}, expected true or false")
     return TRUTHS.get(value)
+
+
+def _read_schema(environment: Mapping[str, str]) -> str:
+    value = environment.get("PINAKES_PG_SCHEMA") or "pinakes"
+    if not SCHEMA_NAME.fullmatch(value):
+        raise SettingsError(
+            f"PINAKES_PG_SCHEMA is {value!r}, expected a letter or underscore, then letters,"
+            " digits and underscores, 63 at most"
+        )
+    return value
 
 
 def _read_log_format(environment: Mapping[str, str]) -> str:

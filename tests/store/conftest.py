@@ -6,8 +6,8 @@ from typing import TypeVar
 
 import pytest
 
-from parts import SCHEMA
 from memory_store import MemoryStore
+from parts import SCHEMA
 from pinakes.catalog.store import Store
 from pinakes.postgres.pool import Pool
 from pinakes.postgres.store import PostgresStore

@@ -92,6 +92,9 @@ def test_in_a_pod_the_embedded_server_starts_where_it_is_wanted() -> None:
         {"PINAKES_EMBEDDED": "maybe"},
         {"METADATA_PG_HOST": "db", "PINAKES_MIGRATE_ON_START": "maybe"},
         {"PINAKES_LOG_FORMAT": "xml"},
+        {"PINAKES_PG_SCHEMA": 'a"b'},
+        {"PINAKES_PG_SCHEMA": "50%"},
+        {"PINAKES_PG_SCHEMA": "x" * 64},
     ],
 )
 def test_a_value_that_means_nothing_is_refused_by_name(environment: dict[str, str]) -> None:
