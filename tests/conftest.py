@@ -4,6 +4,7 @@ Everything listens on loopback, on free ports, and ends with the test run.
 """
 
 import asyncio
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,13 @@ from pinakes.postgres.embedded import EmbeddedPostgres
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL of the session: the conninfo of its administrator."""
+    """A PostgreSQL of the session: the conninfo of its administrator.
+
+    PINAKES_TEST_POSTGRES names another one to run against, such as an older version.
+    """
+    if given := os.environ.get("PINAKES_TEST_POSTGRES"):
+        yield given
+        return
     embedded = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
