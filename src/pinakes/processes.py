@@ -4,7 +4,7 @@ import asyncio
 import signal
 import socket
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import assert_never
 
 from pinakes.api.application import application
@@ -45,22 +45,34 @@ async def serve(
 ) -> None:
     """Serve the API on ``listener`` until SIGINT or SIGTERM; ``on_ready`` is told its URL."""
     telemetry = Telemetry(Log(settings.log_format))
+    starting = asyncio.ensure_future(_serve(settings, listener, telemetry, on_ready))
+    _on_signal(starting.cancel)
+    with suppress(asyncio.CancelledError):
+        await starting
+    telemetry.notice(ServerStopped())
+
+
+async def _serve(
+    settings: Settings,
+    listener: socket.socket,
+    telemetry: Telemetry,
+    on_ready: Callable[[str], None],
+) -> None:
     async with _connections(settings.database, settings.schema, telemetry) as connections:
         closed = CatalogDisabled(DISABLED) if isinstance(settings.database, NoDatabase) else None
         catalog = ModelCatalog(PostgresStore(connections, settings.schema))
         gate = Gate(settings.allowed_hosts, closed)
         server = Server(application(catalog, gate, telemetry), telemetry)
-        _stop_on_signals(server)
+        _on_signal(server.stop)
         telemetry.notice(ServerListening(url_of(listener)))
         on_ready(url_of(listener))
         await server.serve([listener])
-    telemetry.notice(ServerStopped())
 
 
-def _stop_on_signals(server: Server) -> None:
+def _on_signal(stop: Callable[[], object]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, server.stop)
+        loop.add_signal_handler(number, stop)
 
 
 @asynccontextmanager

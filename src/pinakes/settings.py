@@ -5,11 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pinakes.telemetry import LogFormat
+
 DATABASE_PREFIX = "METADATA_PG_"
 IN_A_POD = "KUBERNETES_SERVICE_HOST"
 """Kubernetes sets it in every container."""
 
 SCHEMA_NAME = re.compile(r"[A-Za-z_]\w{0,62}", re.ASCII)
+
+LOG_FORMATS = {log_format.value: log_format for log_format in LogFormat}
 
 TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
@@ -55,7 +59,7 @@ class Settings:
     database: Database
     schema: str
     allowed_hosts: frozenset[str]
-    log_format: str
+    log_format: LogFormat
 
 
 def read_settings(
@@ -132,8 +136,8 @@ def _read_schema(environment: Mapping[str, str]) -> str:
     return value
 
 
-def _read_log_format(environment: Mapping[str, str]) -> str:
-    value = environment.get("PINAKES_LOG_FORMAT") or "json"
-    if value not in ("json", "text"):
+def _read_log_format(environment: Mapping[str, str]) -> LogFormat:
+    value = environment.get("PINAKES_LOG_FORMAT") or LogFormat.JSON.value
+    if value not in LOG_FORMATS:
         raise SettingsError(f"PINAKES_LOG_FORMAT is {value!r}, expected json or text")
-    return value
+    return LOG_FORMATS[value]

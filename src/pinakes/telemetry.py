@@ -3,13 +3,14 @@
 Each event is a class of its own, so that the log and the metrics cannot disagree about names.
 """
 
+import json
 import sys
 import traceback
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from enum import Enum
 from typing import TextIO, assert_never
 
-import msgspec
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -88,11 +89,18 @@ Event = (
 )
 
 
-class Log:
-    """Writes one line an event, as JSON or as text; control characters are always escaped."""
+class LogFormat(Enum):
+    """How a line of the log is written."""
 
-    def __init__(self, log_format: str, stream: TextIO = sys.stderr) -> None:
-        self._write = _as_json if log_format == "json" else _as_text
+    JSON = "json"
+    TEXT = "text"
+
+
+class Log:
+    """Writes one line an event; no character of an event ends a line or moves a cursor."""
+
+    def __init__(self, log_format: LogFormat, stream: TextIO = sys.stderr) -> None:
+        self._write = _as_json if log_format is LogFormat.JSON else _as_text
         self._stream = stream
 
     def notice(self, event: Event) -> None:
@@ -103,7 +111,7 @@ class Log:
 
 
 def _as_json(time: datetime, event: str, fields: dict[str, object]) -> str:
-    return msgspec.json.encode({"time": time, "event": event, **fields}).decode()
+    return json.dumps({"time": f"{time.isoformat()[:-6]}Z", "event": event, **fields})
 
 
 def _as_text(time: datetime, event: str, fields: dict[str, object]) -> str:

@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -17,6 +19,7 @@ import pytest
 from parts import (
     API,
     RunningServer,
+    clean_environment,
     environment_of,
     migrated,
     running_server,
@@ -89,28 +92,29 @@ def test_a_missing_configuration_is_named_and_never_becomes_embedded(
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize("port", ["1", "silent"])
+@pytest.mark.parametrize("away", ["closed", "silent", "unknown"])
 def test_a_database_that_is_away_is_503_in_time_and_gives_nothing_away(
-    tmp_path: Path, port: str
+    tmp_path: Path, away: str
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         environment = {
-            "METADATA_PG_HOST": "127.0.0.1",
-            "METADATA_PG_PORT": str(silent.getsockname()[1]) if port == "silent" else port,
+            "METADATA_PG_HOST": "hush-host.invalid" if away == "unknown" else "127.0.0.1",
+            "METADATA_PG_PORT": "1" if away == "closed" else str(silent.getsockname()[1]),
             "METADATA_PG_USER": "hush-user",
             "METADATA_PG_PASSWORD": "hush-password",
             "METADATA_PG_DBNAME": "hush-database",
         }
         with running_server(tmp_path, environment) as server:
             started = time.monotonic()
-            answer = httpx.get(server.url + MODELS, timeout=30)
+            answer = httpx.get(server.url + MODELS, timeout=40)
             assert time.monotonic() - started < 3 * 10
             assert (answer.status_code, answer.json()["code"]) == (503, 14)
             assert int(answer.headers["retry-after"]) > 0
-            assert readiness(server)[0] == 503
+            status, body = readiness(server)
+            assert status == 503
             assert httpx.get(f"{server.url}/livez").status_code == 200
-            told = answer.text + json.dumps(readiness(server)) + server.log.read_text()
-            assert not [hidden for hidden in (*HIDDEN, "127.0.0.1:1 ") if hidden in told]
+    told = answer.text + json.dumps(body) + server.log.read_text()
+    assert not [hidden for hidden in HIDDEN if hidden in told]
 
 
 def test_a_wrong_password_is_told_as_such(tmp_path: Path, database: str) -> None:
@@ -245,3 +249,40 @@ def status(server: RunningServer) -> int:
     answer = httpx.get(server.url + MODELS, timeout=30)
     assert answer.status_code in (200, 503)
     return answer.status_code
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_start_that_is_interrupted_ends_quietly(tmp_path: Path, number: signal.Signals) -> None:
+    directory = tmp_path / "data"
+    command = [
+        sys.executable,
+        "-m",
+        "pinakes",
+        "serve",
+        "--port",
+        "0",
+        "--data-dir",
+        str(directory),
+    ]
+    with subprocess.Popen(
+        command, env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        wait_until((directory / "lock").exists)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Traceback" not in errors
+    with embedded_server(tmp_path) as server:
+        assert uris(server) == []
+
+
+def test_a_fault_of_the_start_is_one_line_for_a_person() -> None:
+    environment = clean_environment() | {"METADATA_PG_ENABLED": "maybe"}
+    command = [sys.executable, "-m", "pinakes", "serve", "--port", "0"]
+    ended = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        "pinakes serve: METADATA_PG_ENABLED is 'maybe', expected true or false\n"
+    )

@@ -627,7 +627,7 @@ def test_a_model_that_breaks_a_rule_is_refused_by_the_name_of_its_field(sdk: Sdk
 
 def test_a_token_that_belongs_to_no_listing_is_refused(sdk: Sdk) -> None:
     with pytest.raises(Refused, match="pageToken") as refused:
-        sdk.page(page_token="of my own making")  # noqa: S106
+        sdk.page(page_token="of my own making")
     assert refused.value.status == 400
 
 

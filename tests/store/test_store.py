@@ -162,6 +162,17 @@ def test_updates_at_once_leave_an_unbroken_chain_of_revisions(play: Play) -> Non
     play(story)
 
 
+def test_a_long_history_of_a_large_model_is_told_to_its_end(play: Play) -> None:
+    async def story(store: Store) -> None:
+        large = replace(IRIS, prediction_schema=PredictionSchema(b'"' + b"x" * 900_000 + b'"'))
+        await store.create_model(large, by())
+        for _ in range(9):
+            await store.update_model(large, by())
+        assert len(await store.list_revisions(IRIS.key)) == 10
+
+    play(story)
+
+
 def test_of_two_creates_at_once_one_wins_and_one_is_told(play: Play) -> None:
     async def story(store: Store) -> None:
         creates = (store.create_model(replace(IRIS, name=name), by()) for name in "ab")

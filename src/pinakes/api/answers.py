@@ -1,5 +1,7 @@
 """Make responses: every one is JSON, the errors too."""
 
+from http import HTTPStatus
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,9 +32,9 @@ async def answer_error(_: Request, error: Exception) -> Response:
 
 async def answer_unrouted(_: Request, error: Exception) -> Response:
     """Answer a request that fits no route, in the words of the contract."""
-    headers = error.headers if isinstance(error, HTTPException) else None
-    if not headers:
+    if not isinstance(error, HTTPException) or error.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
         return error_answer(NoSuchPath())
     response = error_answer(MethodNotAllowed())
-    response.headers["Allow"] = ", ".join(sorted(headers["Allow"].split(", ")))
+    allowed = (error.headers or {}).get("Allow", "GET, HEAD")
+    response.headers["Allow"] = ", ".join(sorted(allowed.split(", ")))
     return response

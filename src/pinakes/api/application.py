@@ -25,6 +25,7 @@ def application(catalog: ModelCatalog, gate: Gate, telemetry: Telemetry) -> ASGI
             QuerySyntaxError: answer_error,
             RequestError: answer_error,
             HTTPException: answer_unrouted,
+            Exception: answer_error,
         },
     )
     routed.router.redirect_slashes = False

@@ -10,13 +10,13 @@ from pinakes.catalog.errors import CatalogError
 from pinakes.wire.errors import ForeignHost, TooManyRequests
 
 MAX_REQUESTS = 256
-"""Requests under way at once in one process; more are turned away."""
+"""Requests being worked on at once in one process; more are turned away."""
 
-Handler = Callable[[Request], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class Gate:
-    """Guards handlers.
+    """Guards endpoints.
 
     Nobody says who he is yet, so the Host header must be a name of this machine or one that is
     allowed: else any web page could make its visitor's browser ask us, by a name of its own that
@@ -28,8 +28,8 @@ class Gate:
         self._closed = closed
         self._running = 0
 
-    def guard(self, handler: Handler) -> Handler:
-        """Let ``handler`` see only the requests that may pass, and not too many at once."""
+    def guard(self, endpoint: Endpoint) -> Endpoint:
+        """Let ``endpoint`` see only the requests that may pass, and not too many at once."""
 
         async def guarded(request: Request) -> Response:
             self._check_host(request)
@@ -37,19 +37,19 @@ class Gate:
                 raise TooManyRequests
             self._running += 1
             try:
-                return await handler(request)
+                return await endpoint(request)
             finally:
                 self._running -= 1
 
         return guarded
 
-    def guard_catalog(self, handler: Handler) -> Handler:
-        """Guard a handler that needs the catalogue."""
+    def guard_catalog(self, endpoint: Endpoint) -> Endpoint:
+        """Guard an endpoint that needs the catalogue."""
 
         async def guarded(request: Request) -> Response:
             if self._closed is not None:
-                raise self._closed
-            return await handler(request)
+                raise self._closed.with_traceback(None)
+            return await endpoint(request)
 
         return self.guard(guarded)
 

@@ -7,7 +7,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pinakes.api.answers import json_answer
+from pinakes.api.answers import error_answer, json_answer
 from pinakes.api.context import catalog_of, telemetry_of
 from pinakes.catalog.errors import CatalogDisabled, CatalogError
 from pinakes.wire.errors import NoSuchPath
@@ -19,7 +19,7 @@ POSTGRES = "POSTGRES"
 
 @dataclass
 class LastActive:
-    """When the database was last seen to answer; None before the first time."""
+    """When a health check last saw the database answer; None before the first time."""
 
     time: datetime | None = None
 
@@ -31,47 +31,53 @@ async def livez(_: Request) -> Response:
 
 async def readyz(request: Request) -> Response:
     """Say whether the catalogue can answer, and if not, why; a disabled one is ready."""
-    try:
-        await catalog_of(request).check()
-    except CatalogDisabled as error:
-        return _state("disabled", str(error))
-    except CatalogError as error:
-        return _state("unavailable", str(error), status=503)
-    return _state("ok")
-
-
-def _state(status_word: str, message: str = "", status: int = 200) -> Response:
-    body = {"status": status_word} | ({"message": message} if message else {})
-    return json_answer(msgspec.json.encode(body), status)
+    problem = await _problem(request)
+    match problem:
+        case None:
+            return json_answer(b'{"status":"ok"}')
+        case CatalogDisabled():
+            body = {"status": "disabled", "message": str(problem)}
+            return json_answer(msgspec.json.encode(body))
+        case _:
+            return error_answer(problem)
 
 
 async def healthcheck(request: Request) -> Response:
     """Answer as the platform does: one dependency there is, and all of them are that one."""
     if request.path_params["dependency"] not in (ALL, POSTGRES):
         raise NoSuchPath(f"there is no dependency but {ALL} and {POSTGRES}")
-    status, description = await _postgres_health(request)
+    problem = await _problem(request)
     now = datetime.now(UTC)
     last: LastActive = request.app.state.last_active
-    if status == "ENABLED_AND_REACHABLE":
+    if problem is None:
         last.time = now
     health = {
         "dependency": POSTGRES,
-        "status": status,
-        "description": description,
+        "status": _platform_status(problem),
+        "description": str(problem or "the database answers"),
         "fetchedAt": write_time(now),
         "lastActiveFetchedAt": write_time(last.time),
     }
     return json_answer(msgspec.json.encode({"dependenciesHealth": [health]}))
 
 
-async def _postgres_health(request: Request) -> tuple[str, str]:
+async def _problem(request: Request) -> CatalogError | None:
+    """Ask the catalogue now; return why it cannot answer, None where it can."""
     try:
         await catalog_of(request).check()
-    except CatalogDisabled as error:
-        return "DISABLED", str(error)
     except CatalogError as error:
-        return "ENABLED_AND_UNREACHABLE", str(error)
-    return "ENABLED_AND_REACHABLE", "the database answers"
+        return error
+    return None
+
+
+def _platform_status(problem: CatalogError | None) -> str:
+    match problem:
+        case None:
+            return "ENABLED_AND_REACHABLE"
+        case CatalogDisabled():
+            return "DISABLED"
+        case _:
+            return "ENABLED_AND_UNREACHABLE"
 
 
 async def metrics(request: Request) -> Response:

@@ -7,7 +7,6 @@ from uuid import uuid4
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pinakes.api.answers import error_answer
 from pinakes.api.context import ANONYMOUS
 from pinakes.telemetry import RequestAnswered, RequestCrashed, Telemetry, traceback_of
 
@@ -23,20 +22,16 @@ class Journal:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http":
-            return
-        entry = _Entry(scope)
+        line = _Line(scope)
         try:
-            await self._application(scope, receive, entry.noting(send))
-        except Exception as error:  # noqa: BLE001 - whatever it was, it ends here
-            self._telemetry.notice(RequestCrashed(entry.request_id, traceback_of(error)))
-            if not entry.status:
-                await error_answer(error)(scope, receive, entry.noting(send))
+            await self._application(scope, receive, line.noting(send))
+        except Exception as error:  # noqa: BLE001 - it was answered, and ends here
+            self._telemetry.notice(RequestCrashed(line.request_id, traceback_of(error)))
         finally:
-            self._telemetry.notice(entry.answered())
+            self._telemetry.notice(line.answered())
 
 
-class _Entry:
+class _Line:
     """What is noted of one request."""
 
     def __init__(self, scope: Scope) -> None:

@@ -7,8 +7,8 @@ from pinakes.api.answers import json_answer
 from pinakes.api.body import read_body
 from pinakes.api.context import catalog_of, change_of
 from pinakes.wire.models import read_model, write_model_page
+from pinakes.wire.names import MODEL_SPELLINGS
 from pinakes.wire.parameters import (
-    MODEL_MASK,
     Parameters,
     read_mask,
     read_model_key,
@@ -20,7 +20,7 @@ async def list_models(request: Request) -> Response:
     """Find models, one page at a time."""
     parameters = Parameters(request.scope["query_string"])
     listing = read_model_listing(parameters)
-    mask = read_mask(parameters, MODEL_MASK)
+    mask = read_mask(parameters, MODEL_SPELLINGS)
     page = await catalog_of(request).list_models(listing)
     return json_answer(write_model_page(page, listing, mask))
 

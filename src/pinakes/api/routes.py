@@ -1,18 +1,14 @@
 """The URL table: what there is, and what a request must pass to get there."""
 
-from collections.abc import Awaitable, Callable
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from pinakes.api import description, health, models, runtime, user
-from pinakes.api.gate import Gate
+from pinakes.api.gate import Endpoint, Gate
 
-BASE = "/seldon-deploy/api"
-API = f"{BASE}/v1alpha1"
-
-Handler = Callable[[Request], Awaitable[Response]]
+PLATFORM = "/seldon-deploy/api"
+API = f"{PLATFORM}/v1alpha1"
 
 
 def route_table(gate: Gate) -> list[BaseRoute]:
@@ -25,7 +21,7 @@ def route_table(gate: Gate) -> list[BaseRoute]:
         _route("/docs", GET=description.docs),
         _route("/docs/docs.js", GET=description.docs_script),
         Mount("/docs/assets", description.assets()),
-        _route(f"{BASE}/status", GET=health.livez),
+        _route(f"{PLATFORM}/status", GET=health.livez),
         _route(f"{API}/healthcheck/{{dependency}}", GET=health.healthcheck),
         _route(f"{API}/user", GET=gate.guard(user.read_user)),
         _route(
@@ -39,7 +35,7 @@ def route_table(gate: Gate) -> list[BaseRoute]:
     ]
 
 
-def _route(path: str, **verbs: Handler) -> Route:
+def _route(path: str, **verbs: Endpoint) -> Route:
     """Make one route of all the verbs of a path, so that a wrong verb is told of them all."""
 
     async def endpoint(request: Request) -> Response:

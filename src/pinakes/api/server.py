@@ -11,10 +11,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
+from starlette.responses import Response
 from starlette.types import ASGIApp
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from pinakes.api.answers import error_answer
 from pinakes.telemetry import RequestUnreadable, Telemetry
 from pinakes.wire.errors import (
     BadRequest,
@@ -24,7 +26,7 @@ from pinakes.wire.errors import (
     RequestTooSlow,
     TooManyRequests,
 )
-from pinakes.wire.status import status_of, write_error
+from pinakes.wire.status import status_of
 
 MAX_PATH = 64 * 1024
 MAX_HEADERS = 64 * 1024
@@ -33,15 +35,19 @@ MAX_CONNECTIONS = 1024
 BACKLOG = 1024
 HEAD_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 65
-SEND_SECONDS = 60.0
+UNREAD_SECONDS = 60.0
 """A client that takes nothing of its answer for so long is left."""
+MAX_UNREAD = 64
+"""Answers, of 8 MiB at most, that may wait in memory to be taken; a client too many is left."""
 SHUTDOWN_SECONDS = 25
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """One connection, whose request head is bounded in size and time, and its answer in time."""
+    """One connection: what it sends is bounded in size and time, what it leaves unread as well."""
 
     telemetry: Telemetry
+    unread: "set[BoundedProtocol]"
+    """The connections of this server whose answers wait to be taken."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(*args, **kwargs)
@@ -50,31 +56,34 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._header_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
-        self._send_timer: asyncio.TimerHandle | None = None
+        self._unread_timer: asyncio.TimerHandle | None = None
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
         self._restart_head_timer()
         if len(self.connections) > MAX_CONNECTIONS:
-            self._refusal = TooManyRequests()
-            self.send_400_response("")
+            self._refuse(TooManyRequests())
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        for timer in (self._head_timer, self._send_timer):
-            if timer:
-                timer.cancel()
+        self.unread.discard(self)
+        self._stop_head_timer()
+        if self._unread_timer:
+            self._unread_timer.cancel()
 
     @override
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self._is_in_head and not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if self._is_in_head:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD:
-                self._refusal = HeadersTooLarge()
-                self.send_400_response("")
+                self._refuse(HeadersTooLarge())
+        elif self._head_timer is None and not self._is_answering():
+            self._restart_head_timer()  # stray bytes have stopped uvicorn's own timer
 
     @override
     def on_message_begin(self) -> None:
@@ -96,30 +105,49 @@ class BoundedProtocol(HttpToolsProtocol):
     @override
     def on_headers_complete(self) -> None:
         self._is_in_head = False
-        if self._head_timer:
-            self._head_timer.cancel()
+        self._stop_head_timer()
         super().on_headers_complete()
 
     @override
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._send_timer = self.loop.call_later(SEND_SECONDS, self.transport.abort)
+        self.unread.add(self)
+        if len(self.unread) > MAX_UNREAD:
+            self.loop.call_soon(self.transport.abort)
+        self._watch_reader()
 
     @override
     def resume_writing(self) -> None:
         super().resume_writing()
-        if self._send_timer:
-            self._send_timer.cancel()
+        self.unread.discard(self)
+        if self._unread_timer:
+            self._unread_timer.cancel()
 
     @override
     def send_400_response(self, msg: str) -> None:
         """Refuse what cannot be read, and close; ``msg`` is uvicorn's word for it."""
         status = status_of(self._refusal).http
         self.telemetry.notice(RequestUnreadable(status))
-        is_answering = bool(self.cycle) and not self.cycle.response_complete
-        if not is_answering:
-            self.transport.write(_raw_answer(status, write_error(self._refusal)))
+        if not self._is_answering() or self._is_reading_body():
+            self._give_up_request()
+            self.transport.write(_raw_answer(error_answer(self._refusal)))
         self.transport.close()
+
+    def _is_answering(self) -> bool:
+        return bool(self.cycle) and not self.cycle.response_complete
+
+    def _is_reading_body(self) -> bool:
+        return self.cycle.more_body and not self.cycle.response_started
+
+    def _give_up_request(self) -> None:
+        """Let whoever waits for the rest of a body know that it will not come."""
+        if self._is_answering():
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+
+    def _refuse(self, refusal: RequestError) -> None:
+        self._refusal = refusal
+        self.send_400_response("")
 
     def _bound(self, size: int, limit: int, refusal: RequestError) -> None:
         if size > limit:
@@ -127,34 +155,46 @@ class BoundedProtocol(HttpToolsProtocol):
             raise refusal  # ends the parser, which ends in send_400_response
 
     def _restart_head_timer(self) -> None:
+        self._stop_head_timer()
+        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._head_is_late)
+
+    def _stop_head_timer(self) -> None:
         if self._head_timer:
             self._head_timer.cancel()
-        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._head_is_late)
+        self._head_timer = None
 
     def _head_is_late(self) -> None:
         if self.transport.is_closing():
             return
-        if not self._is_in_head:
+        if self._is_in_head:
+            self._refuse(RequestTooSlow())
+        else:
             self.transport.close()
-            return
-        self._refusal = RequestTooSlow()
-        self.send_400_response("")
+
+    def _watch_reader(self) -> None:
+        unread = self.transport.get_write_buffer_size()
+        self._unread_timer = self.loop.call_later(UNREAD_SECONDS, self._check_reader, unread)
+
+    def _check_reader(self, unread_before: int) -> None:
+        """Leave a client that has taken nothing; one that is merely slow may go on."""
+        if self.transport.get_write_buffer_size() < unread_before:
+            self._watch_reader()
+        else:
+            self.transport.abort()
 
 
-def _raw_answer(status: int, body: bytes) -> bytes:
-    head = (
-        b"content-type: application/json\r\n"
-        b"content-length: %d\r\n"
-        b"connection: close\r\n\r\n" % len(body)
-    )
-    return STATUS_LINE[status] + head + body
+def _raw_answer(answer: Response) -> bytes:
+    """Write an answer, and that it is the last one, outside of any request."""
+    headers = [*answer.raw_headers, (b"connection", b"close")]
+    head = b"".join(b"%b: %b\r\n" % header for header in headers)
+    return STATUS_LINE[answer.status_code] + head + b"\r\n" + bytes(answer.body)
 
 
 class Server(uvicorn.Server):
     """uvicorn, on a socket that listens already, stopped by whoever started it."""
 
     def __init__(self, application: ASGIApp, telemetry: Telemetry) -> None:
-        protocol = type("Protocol", (BoundedProtocol,), {"telemetry": telemetry})
+        protocol = type("Protocol", (BoundedProtocol,), {"telemetry": telemetry, "unread": set()})
         super().__init__(
             uvicorn.Config(
                 application,
@@ -165,6 +205,7 @@ class Server(uvicorn.Server):
                 log_level="critical",  # its warnings are events of ours
                 access_log=False,
                 server_header=False,
+                backlog=BACKLOG,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
             )

@@ -1,6 +1,6 @@
 """What may be asked of the catalogue: listings, their order, and a page of what they find."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -91,12 +91,19 @@ class RuntimePage:
     more: bool
 
 
+TEXTS: Mapping[Column, Callable[[Model], str]] = {
+    Column.URI: lambda model: model.uri,
+    Column.NAME: lambda model: model.name,
+    Column.VERSION: lambda model: model.version,
+    Column.PROJECT: lambda model: model.project,
+    Column.ARTIFACT_TYPE: lambda model: model.artifact_type.value,
+    Column.TASK_TYPE: lambda model: model.task_type,
+    Column.DEFAULT_PROTOCOL: lambda model: (
+        model.default_protocol.value if model.default_protocol else ""
+    ),
+}
+
+
 def text_of(model: Model, column: Column) -> str:
     """Read a column of a model, as the text that it is compared and ordered by."""
-    match column:
-        case Column.ARTIFACT_TYPE:
-            return model.artifact_type.value
-        case Column.DEFAULT_PROTOCOL:
-            return model.default_protocol.value if model.default_protocol else ""
-        case _:
-            return str(getattr(model, column.value))
+    return TEXTS[column](model)

@@ -9,8 +9,10 @@ from pathlib import Path
 import uvloop
 
 from pinakes.api.server import listen
+from pinakes.catalog.errors import CatalogUnavailable
 from pinakes.cli.failure import CommandFailed
 from pinakes.postgres.embedded import EmbeddedError, is_installed
+from pinakes.postgres.migrate import MigrationError
 from pinakes.processes import serve
 from pinakes.settings import EmbeddedDatabase, SettingsError, read_settings
 
@@ -81,7 +83,7 @@ def run(arguments: argparse.Namespace) -> None:
         is_first_look = isinstance(settings.database, EmbeddedDatabase)
         greet = partial(_greet, is_first_look=is_first_look)
         uvloop.run(serve(settings, listener, on_ready=greet))
-    except (SettingsError, EmbeddedError) as error:
+    except (SettingsError, EmbeddedError, MigrationError, CatalogUnavailable) as error:
         raise CommandFailed(str(error)) from error
 
 

@@ -31,6 +31,7 @@ UNAVAILABLE = {
 CONNECT_FAILURES = [
     (re.compile(reason), told)
     for reason, told in [
+        ("invalid (sslmode|port|integer)", "libpq refuses the sslmode, port or timeout given"),
         ("refused", "nothing listens there (connection refused)"),
         ("timeout|timed out", "it does not answer"),
         ("translate host|resolve|Name or service", "its host name is not known"),

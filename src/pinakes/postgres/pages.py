@@ -9,7 +9,7 @@ from itertools import groupby
 
 from psycopg import sql
 
-from pinakes.catalog.listing import Direction, ModelListing, Order
+from pinakes.catalog.listing import Direction, ModelListing, Order, Position
 from pinakes.postgres.where import COLUMNS, Bindings, where
 
 SELECT = sql.SQL(
@@ -19,6 +19,8 @@ SELECT = sql.SQL(
 )
 
 DIRECTIONS = {Direction.ASCENDING: sql.SQL("asc"), Direction.DESCENDING: sql.SQL("desc")}
+Run = list[tuple[Order, str]]
+
 BEHIND = {Direction.ASCENDING: sql.SQL(">"), Direction.DESCENDING: sql.SQL("<")}
 
 
@@ -29,8 +31,7 @@ def select_page(listing: ModelListing, schema: str) -> tuple[sql.Composed, Bindi
     if listing.condition is not None:
         conditions.append(where(listing.condition, bindings))
     if listing.after is not None:
-        keys = list(zip(listing.order, listing.after, strict=True))
-        conditions.append(_behind(keys, bindings))
+        conditions.append(_behind(_runs(listing.order, listing.after), bindings))
     statement = SELECT.format(
         schema=sql.Identifier(schema),
         condition=sql.SQL(" and ").join(conditions),
@@ -44,19 +45,20 @@ def _order(item: Order) -> sql.Composed:
     return sql.SQL("{} {}").format(COLUMNS[item.column], DIRECTIONS[item.direction])
 
 
-def _behind(keys: Sequence[tuple[Order, str]], bindings: Bindings) -> sql.Composed:
-    """Write "behind this position": a row comparison for each run of one direction."""
-    runs = [list(run) for _, run in groupby(keys, key=lambda key: key[0].direction)]
-    clause: sql.Composed | None = None
-    for run in reversed(runs):
-        columns = sql.SQL(", ").join(COLUMNS[item.column] for item, _ in run)
-        values = sql.SQL(", ").join(bindings.add(value) for _, value in run)
-        here = {"columns": columns, "values": values, "sign": BEHIND[run[0][0].direction]}
-        clause = (
-            sql.SQL("({columns}) {sign} ({values})").format(**here)
-            if clause is None
-            else sql.SQL(
-                "(({columns}) {sign} ({values}) or ({columns}) = ({values}) and {rest})"
-            ).format(**here, rest=clause)
-        )
-    return clause or sql.Composed([])
+def _runs(order: Sequence[Order], position: Position) -> list[Run]:
+    """Cut a position into runs of one direction, each of which is a single row comparison."""
+    places = zip(order, position, strict=True)
+    return [list(run) for _, run in groupby(places, key=lambda place: place[0].direction)]
+
+
+def _behind(runs: Sequence[Run], bindings: Bindings) -> sql.Composed:
+    """Write "behind in this run, or equal in it and behind in the rest"."""
+    run, *rest = runs
+    columns = sql.SQL(", ").join(COLUMNS[item.column] for item, _ in run)
+    values = sql.SQL(", ").join(bindings.add(value) for _, value in run)
+    here = {"columns": columns, "values": values, "sign": BEHIND[run[0][0].direction]}
+    if not rest:
+        return sql.SQL("({columns}) {sign} ({values})").format(**here)
+    return sql.SQL("(({columns}) {sign} ({values}) or ({columns}) = ({values}) and {rest})").format(
+        **here, rest=_behind(rest, bindings)
+    )

@@ -1,5 +1,6 @@
 """The connections to PostgreSQL: a pool that never hands out a dead one, or the lack of any."""
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -23,14 +24,15 @@ RECONNECT_SECONDS = 4.0
 """After failing for so long the pool gives a connection up and is ready to try a new one at once,
 where it would else wait ever longer between attempts."""
 BUSY = "all of its connections are in use"
-SET_TIMEOUT = "set statement_timeout = '7s'"
-"""The server gives a statement up before the client does, so that its end is known."""
+SET_TIMEOUT = "set statement_timeout = '4500ms'"
+"""The server gives a statement up before the client does, so that its end is known: the wait for a
+connection and this together are shorter than what the store waits."""
 
 Connection = AsyncConnection[Row]
 
-# The pool's own log names hosts and users; what fails is told in our words instead.
-logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
-logging.getLogger("psycopg.pool").propagate = False
+# The driver's own log names hosts and users; what fails is told in our words instead.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
+logging.getLogger("psycopg").propagate = False
 
 
 class Connections(Protocol):
@@ -50,7 +52,7 @@ class NoConnections:
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Connection, None]:
         """Raise the reason."""
-        raise self._reason
+        raise self._reason.with_traceback(None)  # else it would grow with every raise
         yield
 
 
@@ -61,9 +63,10 @@ class Pool:
     """
 
     def __init__(self, conninfo: Callable[[], str]) -> None:
+        self._conninfo = conninfo
         self._failure = ""
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-            conninfo,
+            self._describe,
             connection_class=self._explaining_connection(),
             kwargs={"autocommit": True, "connect_timeout": CONNECT_SECONDS},
             min_size=1,
@@ -100,6 +103,13 @@ class Pool:
         finally:
             await self._pool.putconn(connection)
 
+    def _describe(self) -> str:
+        try:
+            return self._conninfo()
+        except CatalogError as error:
+            self._failure = str(error)
+            raise
+
     async def _take_living(self) -> Connection:
         """Take a connection that the server has not closed; give the dead ones back to be buried.
 
@@ -124,9 +134,6 @@ class Pool:
                 except (psycopg.Error, OSError) as error:
                     pool._failure = explain_connect_failure(error)
                     raise
-                except CatalogUnavailable as error:
-                    pool._failure = str(error)
-                    raise
                 pool._failure = ""
                 return connection
 
@@ -143,7 +150,8 @@ class _Bytes(Loader):
 async def _configure(connection: Connection) -> None:
     for kind in ("json", "jsonb"):
         connection.adapters.register_loader(kind, _Bytes)
-    await connection.execute(SET_TIMEOUT)
+    async with asyncio.timeout(CONNECT_SECONDS):
+        await connection.execute(SET_TIMEOUT)
 
 
 def _is_dead(connection: Connection) -> bool:

@@ -21,7 +21,7 @@ _tags = msgspec.json.Decoder(dict[str, str])
 _metrics = msgspec.json.Decoder(dict[str, float])
 
 
-class Entry(msgspec.Struct):
+class RevisedModel(msgspec.Struct):
     """A model as a revision keeps it: the row of the table ``models`` as JSON."""
 
     uri: str
@@ -37,7 +37,7 @@ class Entry(msgspec.Struct):
     creation_time: datetime
 
 
-_entry = msgspec.json.Decoder(Entry)
+_revised_model = msgspec.json.Decoder(RevisedModel)
 
 
 def values_of_model(model: Model) -> dict[str, object]:
@@ -96,27 +96,27 @@ def revision_of(row: Row) -> Revision:
     return Revision(
         change=Change(id=change_id, actor=actor, door=door, request_id=request_id),
         verb=Verb(verb),
-        before=before and _model_of_entry(before),
-        after=after and _model_of_entry(after),
+        before=before and _model_revised(before),
+        after=after and _model_revised(after),
         changed_at=changed_at,
     )
 
 
-def _model_of_entry(text: bytes) -> Model:
-    entry = _entry.decode(text)
-    schema, protocol = bytes(entry.prediction_schema), entry.default_protocol
+def _model_revised(text: bytes) -> Model:
+    revised = _revised_model.decode(text)
+    schema, protocol = bytes(revised.prediction_schema), revised.default_protocol
     return Model(
-        uri=entry.uri,
-        project=entry.project,
-        name=entry.name,
-        version=entry.version,
-        artifact_type=ArtifactType(entry.artifact_type),
-        task_type=entry.task_type,
-        tags=entry.tags,
-        metrics=entry.metrics,
+        uri=revised.uri,
+        project=revised.project,
+        name=revised.name,
+        version=revised.version,
+        artifact_type=ArtifactType(revised.artifact_type),
+        task_type=revised.task_type,
+        tags=revised.tags,
+        metrics=revised.metrics,
         prediction_schema=None if schema == b"null" else PredictionSchema(schema),
         default_protocol=None if protocol is None else DefaultProtocol(protocol),
-        creation_time=entry.creation_time,
+        creation_time=revised.creation_time,
     )
 
 

@@ -34,7 +34,21 @@ ANSWER_SECONDS = 9.0
 CHUNK = 16 if capabilities.has_stream_chunked() else 1
 """Rows taken from the server at a time: a bound on the memory that one page may need."""
 
-ALL = sys.maxsize
+
+class Bounds(NamedTuple):
+    """What one read may bring: rows, and about so many characters in them."""
+
+    rows: int
+    characters: int
+
+
+UNBOUNDED = Bounds(sys.maxsize, sys.maxsize)
+
+
+def page_of(size: int) -> Bounds:
+    """Bound a page: where it ends to the byte is for ``wire``, this is for our memory."""
+    return Bounds(size, PAGE_BYTES)
+
 
 Values = Mapping[str, object]
 Result = TypeVar("Result")
@@ -78,7 +92,7 @@ class PostgresStore:
     async def list_models(self, listing: ModelListing) -> ModelPage:
         """Return one page of a listing."""
         statement, bindings = select_page(listing, self._schema)
-        found = await self._read(statement.as_bytes(), bindings.values, listing.size)
+        found = await self._read(statement.as_bytes(), bindings.values, page_of(listing.size))
         return ModelPage([rows.model_of(row) for row in found.rows], found.more)
 
     async def list_revisions(self, key: ModelKey) -> list[Revision]:
@@ -93,7 +107,8 @@ class PostgresStore:
     async def list_runtime(self, listing: RuntimeListing) -> RuntimePage:
         """Return one page of a listing of runtime metadata."""
         values = rows.values_of_runtime_listing(listing)
-        found = await self._read(self._statements["list_runtime"], values, listing.size)
+        statement = self._statements["list_runtime"]
+        found = await self._read(statement, values, page_of(listing.size))
         return RuntimePage([rows.record_of(row) for row in found.rows], found.more)
 
     async def _write(self, name: str, values: Values) -> int:
@@ -109,20 +124,20 @@ class PostgresStore:
                 cursor = await connection.execute(statement, values)
                 return cursor.rowcount
 
-    async def _read(self, statement: bytes, values: Values, size: int = ALL) -> "_Found":
-        return await self._in_time(self._fetch_again(statement, values, size))
+    async def _read(self, statement: bytes, values: Values, bounds: Bounds = UNBOUNDED) -> "_Found":
+        return await self._in_time(self._fetch_again(statement, values, bounds))
 
-    async def _fetch_again(self, statement: bytes, values: Values, size: int) -> "_Found":
+    async def _fetch_again(self, statement: bytes, values: Values, bounds: Bounds) -> "_Found":
         """Fetch; once more where the connection died under it, for a read may be repeated."""
         try:
-            return await self._fetch(statement, values, size)
+            return await self._fetch(statement, values, bounds)
         except AnswerLost:
-            return await self._fetch(statement, values, size)
+            return await self._fetch(statement, values, bounds)
 
-    async def _fetch(self, statement: bytes, values: Values, size: int) -> "_Found":
+    async def _fetch(self, statement: bytes, values: Values, bounds: Bounds) -> "_Found":
         async with self._connections.connection() as connection:
             with in_catalogue_words():
-                return await _take(connection, statement, values, size)
+                return await _take(connection, statement, values, bounds)
 
     async def _in_time(self, answer: Coroutine[Any, Any, Result]) -> Result:
         """Wait for an answer, but no longer than promised.
@@ -149,10 +164,10 @@ class _Found(NamedTuple):
     more: bool
 
 
-async def _take(connection: Connection, statement: bytes, values: Values, size: int) -> _Found:
-    """Take ``size`` rows, or fewer where they hold more bytes than a page may have."""
+async def _take(connection: Connection, statement: bytes, values: Values, bounds: Bounds) -> _Found:
+    """Take rows within bounds, and say whether any was left."""
     found: list[Row] = []
-    room = PAGE_BYTES
+    room = bounds.characters
     stream = connection.cursor().stream(statement, values, size=CHUNK)
     async with aclosing(cast("AsyncGenerator[Row, None]", stream)):
         async for row in stream:
@@ -160,4 +175,4 @@ async def _take(connection: Connection, statement: bytes, values: Values, size: 
             if found and room < 0:
                 return _Found(found, more=True)
             found.append(row)
-    return _Found(found[:size], more=len(found) > size)
+    return _Found(found[: bounds.rows], more=len(found) > bounds.rows)

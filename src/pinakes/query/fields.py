@@ -27,16 +27,16 @@ def column_named(name: str) -> Column | None:
     return COLUMNS.get(name.lower())
 
 
-def entry_named(name: str) -> Tag | Metric | None:
+def tag_or_metric_named(name: str) -> Tag | Metric | None:
     """Read ``tags[key]`` or ``metrics[key]``; None where ``name`` is neither.
 
     The key is everything between the first and the last bracket and keeps its case.
     """
     word, bracket, rest = name.partition("[")
-    entry = MAPS.get(word.lower())
-    if entry is None or not bracket or not rest.endswith("]"):
+    kind = MAPS.get(word.lower())
+    if kind is None or not bracket or not rest.endswith("]"):
         return None
-    return entry(rest[:-1])
+    return kind(rest[:-1])
 
 
 def read_number(text: str) -> float | None:

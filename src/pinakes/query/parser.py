@@ -28,7 +28,7 @@ MAX_COMPARISONS = 200
 """Comparisons in a query: what later walks the condition does so recursively."""
 
 FIELDS = "URI, name, version, project, artifact_type, task_type, tags[key] or metrics[key]"
-BARE_ENTRY = re.compile(r"(?P<map>tags|metrics)\[(?P<key>[^\[\]]*)(?P<closed>\]?)", re.IGNORECASE)
+BARE_KEY = re.compile(r"(?P<map>tags|metrics)\[(?P<key>[^\[\]]*)(?P<closed>\]?)", re.IGNORECASE)
 OPERATORS = ", ".join(operator.value for operator in Operator)
 
 
@@ -100,20 +100,20 @@ class _Parser:
             raise self._refuse(name, "expected a field or a parenthesis")
         if name.kind is Kind.WORD:
             self._check_brackets(name)
-        field = fields.column_named(name.text) or fields.entry_named(name.text)
+        field = fields.column_named(name.text) or fields.tag_or_metric_named(name.text)
         if field is None:
             raise self._refuse(name, f"unknown field, expected {FIELDS}")
         return field
 
     def _check_brackets(self, name: Token) -> None:
-        entry = BARE_ENTRY.match(name.text)
-        if not entry:
+        bare = BARE_KEY.match(name.text)
+        if not bare:
             return
-        if not entry["key"]:
-            raise self._refuse(name, "expected a key", entry.start("key"))
-        if not entry["closed"] or entry.end() < len(name.text):
-            message = f'expected ] at the end of the key, else quotes: "{entry["map"]}[any key]"'
-            raise self._refuse(name, message, entry.end("closed"))
+        if not bare["key"]:
+            raise self._refuse(name, "expected a key", bare.start("key"))
+        if not bare["closed"] or bare.end() < len(name.text):
+            message = f'expected ] at the end of the key, else quotes: "{bare["map"]}[any key]"'
+            raise self._refuse(name, message, bare.end("closed"))
 
     def _operator(self, field: Field) -> Operator:
         """``operator := '=' | '!=' | '<' | '>' | '<=' | '>=' | '%'``, but no ``%`` on a metric."""

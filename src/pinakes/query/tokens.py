@@ -2,22 +2,22 @@
 
 import re
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, auto
 
 from pinakes.query.errors import QuerySyntaxError
 
 
 class Kind(Enum):
-    """What a token is; the value is what a person calls it."""
+    """What a token is."""
 
-    WORD = "a word"
-    QUOTED = "a quoted text"
-    OPERATOR = "an operator"
-    OPEN = "("
-    CLOSE = ")"
-    AND = "AND"
-    OR = "OR"
-    END = "the end of the query"
+    WORD = auto()
+    QUOTED = auto()
+    OPERATOR = auto()
+    OPEN = auto()
+    CLOSE = auto()
+    AND = auto()
+    OR = auto()
+    END = auto()
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,7 @@ def read_integer(value: object, path: str) -> int:
     """Read an int64: a whole number, or the text of one."""
     number = _whole(value)
     if number is None or number not in INT64:
-        raise BadRequest(path, f"expected a whole number of 64 bits, got {_kind(value)}")
+        raise BadRequest(path, "expected a whole number of 64 bits")
     return number
 
 
@@ -141,7 +141,7 @@ def read_double(value: object, path: str) -> float:
     is_candidate = isinstance(value, int | float | str) and not isinstance(value, bool)
     number = read_number(str(value)) if is_candidate else None
     if number is None:
-        raise BadRequest(path, f"expected a finite number, got {_kind(value)}")
+        raise BadRequest(path, "expected a finite number")
     return number
 
 
@@ -166,10 +166,10 @@ def _kind(value: object) -> str:
         case bool():
             return "a boolean"
         case str():
-            return "another string"
+            return "a string"
         case dict():
             return "an object"
         case list():
             return "an array"
         case _:
-            return "another number"
+            return "a number"

@@ -12,6 +12,7 @@ from pinakes.wire.fields import Fields, read_body, read_double, read_text
 from pinakes.wire.names import MODEL_NAMES
 from pinakes.wire.page_tokens import write_token
 from pinakes.wire.pages import write_page
+from pinakes.wire.parameters import model_scope
 from pinakes.wire.prediction_schema import read_prediction_schema
 
 SDK_DEFAULT_VERSION = '"v0.0.1"'
@@ -103,7 +104,7 @@ def write_model_page(page: ModelPage, listing: ModelListing, mask: Collection[st
         entries=(write_model(model, mask) for model in page.models),
         more=page.more,
         token_behind=lambda index: write_token(
-            listing.position_of(page.models[index]), (listing.condition, listing.order)
+            listing.position_of(page.models[index]), model_scope(listing)
         ),
     )
 

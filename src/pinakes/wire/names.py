@@ -51,13 +51,14 @@ def either_spelling(names: Iterable[str]) -> dict[str, str]:
     return {spelling: name for name in names for spelling in (proto_name(name), name)}
 
 
-_MODEL_SPELLINGS = either_spelling(MODEL_NAMES)
+MODEL_SPELLINGS = either_spelling(MODEL_NAMES)
+RUNTIME_SPELLINGS = either_spelling(RUNTIME_NAMES)
 
 
 def json_path(path: Iterable[str]) -> str:
     """Write a path of the domain's names as clients know it: ``tags["author"]``."""
     field, *keys = path
-    return _MODEL_SPELLINGS.get(field, field) + "".join(at_key(key) for key in keys)
+    return MODEL_SPELLINGS.get(field, field) + "".join(at_key(key) for key in keys)
 
 
 def at_key(key: str) -> str:

@@ -1,6 +1,5 @@
 """The parameters of a request: ``?tags[k]=v&query=...&pageSize=...`` becomes a listing."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
@@ -28,14 +27,12 @@ from pinakes.wire.choices import (
     DEPLOYMENT_TYPES,
 )
 from pinakes.wire.errors import BadRequest
-from pinakes.wire.names import MODEL_NAMES, RUNTIME_NAMES, either_spelling
+from pinakes.wire.fields import read_integer
 from pinakes.wire.page_tokens import read_token, wrong_token
 
-INT32 = range(-(2**31), 2**31)
-INTEGER = re.compile(r"-?\d+", re.ASCII)
+INT32 = range(2**31)
 
-MODEL_MASK = either_spelling(MODEL_NAMES)
-RUNTIME_MASK = either_spelling(RUNTIME_NAMES)
+DIRECTIONS = {direction.value: direction for direction in Direction}
 
 TEXT_FILTERS = {
     "URI": Column.URI,
@@ -73,7 +70,7 @@ class Parameters:
             raise BadRequest(name, f"unknown name, expected one of {', '.join(choices)}")
         return choices[text]
 
-    def entries(self, map_name: str) -> dict[str, str]:
+    def pairs(self, map_name: str) -> dict[str, str]:
         """Return the parameters ``map_name[key]`` by their keys; here an empty text counts."""
         names = [name for name in self._values if name.partition("[")[0] == map_name]
         for name in names:
@@ -101,7 +98,7 @@ def read_model_listing(parameters: Parameters) -> ModelListing:
     token = parameters.text("pageToken")
     if token is None:
         return listing
-    position = read_token(token, tuple[str, ...], (listing.condition, listing.order))
+    position = read_token(token, tuple[str, ...], model_scope(listing))
     if len(position) != len(listing.order) or "\0" in "".join(position):
         raise wrong_token()
     return replace(listing, after=position)
@@ -128,6 +125,11 @@ def read_runtime_listing(parameters: Parameters) -> RuntimeListing:
     return replace(listing, after=read_token(token, int, runtime_scope(listing)))
 
 
+def model_scope(listing: ModelListing) -> ModelListing:
+    """Return what every page of a listing of models has in common."""
+    return replace(listing, after=None, size=0)
+
+
 def runtime_scope(listing: RuntimeListing) -> RuntimeListing:
     """Return what every page of a listing of runtime metadata has in common."""
     return replace(listing, after=None, size=0)
@@ -151,7 +153,7 @@ def _read_filters(parameters: Parameters) -> Condition | None:
     comparisons = [
         *_read_text_filters(parameters),
         *_read_choice_filters(parameters),
-        *_read_entry_filters(parameters),
+        *_read_pair_filters(parameters),
     ]
     if len(comparisons) > MAX_COMPARISONS:
         raise BadRequest("", f"expected at most {MAX_COMPARISONS} filters")
@@ -179,9 +181,9 @@ def _read_choice_filters(parameters: Parameters) -> Sequence[Comparison]:
     return filters
 
 
-def _read_entry_filters(parameters: Parameters) -> Sequence[Comparison]:
-    tags = parameters.entries("tags").items()
-    metrics = parameters.entries("metrics").items()
+def _read_pair_filters(parameters: Parameters) -> Sequence[Comparison]:
+    tags = parameters.pairs("tags").items()
+    metrics = parameters.pairs("metrics").items()
     return [
         *(Comparison(Tag(key), Operator.EQUAL, text) for key, text in tags),
         *(_read_metric_filter(key, text) for key, text in metrics),
@@ -206,22 +208,23 @@ def _read_order(parameters: Parameters) -> tuple[Order, ...]:
 
 def _read_order_item(item: str) -> Order:
     """``item := field ('asc' | 'desc')?``."""
-    words = item.split()
-    column = column_named(words[0]) if words else None
-    direction = words[1].lower() if len(words) > 1 else Direction.ASCENDING.value
-    if column is None or len(words) > 2 or direction not in ("asc", "desc"):  # noqa: PLR2004
+    match item.split():
+        case [name]:
+            column, direction = column_named(name), Direction.ASCENDING
+        case [name, way] if way.lower() in DIRECTIONS:
+            column, direction = column_named(name), DIRECTIONS[way.lower()]
+        case _:
+            column, direction = None, Direction.ASCENDING
+    if column is None:
         expected = "expected uri, name, version, project, artifact_type or task_type"
         raise BadRequest("orderBy", f"{expected}, and asc or desc behind it, got {item!r}")
-    return Order(column, Direction(direction))
+    return Order(column, direction)
 
 
 def _read_page_size(parameters: Parameters) -> int:
-    text = parameters.text("pageSize") or "0"
-    if not INTEGER.fullmatch(text) or len(text) > len("-2147483648") or int(text) not in INT32:
-        raise BadRequest("pageSize", "expected a whole number of 32 bits")
-    size = int(text)
-    if size < 0:
-        raise BadRequest("pageSize", "is negative")
+    size = read_integer(parameters.text("pageSize") or "0", "pageSize")
+    if size not in INT32:
+        raise BadRequest("pageSize", "is negative, or more than 32 bits hold")
     return min(size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
 
 

@@ -9,10 +9,11 @@ from pinakes.catalog.runtime import DeploymentStatus, DeploymentType
 from pinakes.query.conditions import Both, Column, Comparison, Condition, Metric, Operator, Tag
 from pinakes.query.errors import QuerySyntaxError
 from pinakes.wire.errors import BadRequest
+from pinakes.wire.names import MODEL_SPELLINGS
 from pinakes.wire.page_tokens import write_token
 from pinakes.wire.parameters import (
-    MODEL_MASK,
     Parameters,
+    model_scope,
     read_mask,
     read_model_key,
     read_model_listing,
@@ -115,7 +116,7 @@ def test_parameters_are_decoded_as_forms_are(query_string: bytes, name: str) -> 
         ({"pageSize": "ten"}, "pageSize: expected a whole number"),
         ({"pageSize": "1.0"}, "pageSize: expected a whole number"),
         ({"pageSize": " 1"}, "pageSize: expected a whole number"),
-        ({"pageSize": "2147483648"}, "pageSize: expected a whole number"),
+        ({"pageSize": "2147483648"}, "pageSize: is negative, or more"),
         ({"pageSize": "9" * 5000}, "pageSize: expected a whole number"),
         ({"orderBy": "nom"}, "orderBy: expected uri"),
         ({"orderBy": "name up"}, "orderBy: expected uri"),
@@ -180,7 +181,7 @@ def test_an_order_is_completed_by_uri_and_project(order_by: str, order: str) -> 
 
 def test_a_page_token_is_read_by_the_listing_that_wrote_it_and_no_other() -> None:
     first = listing(name="a", orderBy="version")
-    token = write_token(["1", "gs://é\\u0000", "default"], (first.condition, first.order))
+    token = write_token(["1", "gs://é\\u0000", "default"], model_scope(first))
     again = listing(name="a", orderBy="version", pageToken=token, pageSize="7", listMask="name")
     assert again.after == ("1", "gs://é\\u0000", "default")
     for changed in ({"name": "b"}, {"orderBy": "name"}, {"tags[k]": "v"}, {"query": "name=b"}):
@@ -191,7 +192,7 @@ def test_a_page_token_is_read_by_the_listing_that_wrote_it_and_no_other() -> Non
 @pytest.mark.parametrize("damage", [lambda t: t[:-4], lambda t: t + "AAAA", lambda t: t.lower()])
 def test_a_damaged_page_token_is_refused(damage: object) -> None:
     first = listing()
-    token = write_token(["gs://A", "default"], (first.condition, first.order))
+    token = write_token(["gs://A", "default"], model_scope(first))
     with pytest.raises(BadRequest, match="pageToken"):
         listing(pageToken=damage(token))  # type: ignore[operator]
 
@@ -199,7 +200,7 @@ def test_a_damaged_page_token_is_refused(damage: object) -> None:
 @pytest.mark.parametrize("position", [["a"], ["a", "b", "c"], ["a", "\0"], [1, 2], {}, None])
 def test_a_forged_page_token_is_refused(position: object) -> None:
     first = listing()
-    token = write_token(position, (first.condition, first.order))
+    token = write_token(position, model_scope(first))
     with pytest.raises(BadRequest, match="pageToken"):
         listing(pageToken=token)
 
@@ -210,18 +211,18 @@ def test_a_forged_page_token_is_refused(position: object) -> None:
         ("name", {"name"}),
         (" artifactType , prediction_schema", {"artifactType", "predictionSchema"}),
         ("uri,URI", {"URI"}),
-        ("", set(MODEL_MASK.values())),
+        ("", set(MODEL_SPELLINGS.values())),
     ],
 )
 def test_a_mask_names_fields_by_either_spelling(mask: str, names: set[str]) -> None:
     parameters = Parameters(f"listMask={quote(mask)}".encode())
-    assert read_mask(parameters, MODEL_MASK) == names
+    assert read_mask(parameters, MODEL_SPELLINGS) == names
 
 
 @pytest.mark.parametrize("mask", ["nom", "name,", "predictionSchema.requests", "Name"])
 def test_a_mask_of_unknown_fields_is_refused(mask: str) -> None:
     with pytest.raises(BadRequest, match="listMask: unknown field"):
-        read_mask(Parameters(f"listMask={quote(mask)}".encode()), MODEL_MASK)
+        read_mask(Parameters(f"listMask={quote(mask)}".encode()), MODEL_SPELLINGS)
 
 
 def test_runtime_metadata_without_a_status_is_what_runs() -> None:
@@ -247,7 +248,7 @@ def test_runtime_metadata_is_filtered_by_every_parameter_in_its_letter_case() ->
 
 def test_a_page_token_of_models_is_none_of_runtime_metadata() -> None:
     first = listing()
-    token = write_token(["a", "b"], (first.condition, first.order))
+    token = write_token(["a", "b"], model_scope(first))
     with pytest.raises(BadRequest, match="pageToken"):
         read_runtime_listing(Parameters(f"pageToken={token}".encode()))
 
