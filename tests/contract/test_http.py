@@ -6,13 +6,14 @@ import re
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from parts import API, RunningServer
+from pinakes.api.gate import MAX_REQUESTS
 from pinakes.api.server import listen
 
 PROMISED = {"content-type": "application/json", "x-content-type-options": "nosniff"}
@@ -45,6 +46,7 @@ def request(path: str, *headers: str, method: str = "GET") -> bytes:
 
 
 LOCAL = "Host: localhost"
+JSON_TYPE = "Content-Type: application/json"
 
 
 def test_an_unknown_path_is_404(server: RunningServer) -> None:
@@ -73,7 +75,17 @@ def test_no_web_page_elsewhere_is_invited(server: RunningServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "LOCALHOST:80", "127.0.0.1", "127.1.2.3:8000", "[::1]", "[::1]:8000"]
+    "host",
+    [
+        "localhost",
+        "LOCALHOST:80",
+        "127.0.0.1",
+        "127.1.2.3:8000",
+        "[::1]",
+        "[::1]:8000",
+        "localhost.",
+        "localhost:",
+    ],
 )
 def test_a_loopback_name_may_ask(server: RunningServer, host: str) -> None:
     assert httpx.get(f"{server.api}/user", headers={"Host": host}).status_code == 200
@@ -116,6 +128,7 @@ def test_metrics_are_told_to_any_host(server: RunningServer) -> None:
         "application/jsonx",
         "",
         "multipart/form-data",
+        "application/json; charset=latin-1",
     ],
 )
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
@@ -131,7 +144,9 @@ def test_a_body_that_is_not_called_json_is_415(
     assert (answer.status_code, answer.json()["code"]) == (415, 3)
 
 
-@pytest.mark.parametrize("content_type", ["application/json; charset=UTF-8", "Application/JSON"])
+@pytest.mark.parametrize(
+    "content_type", ["application/json; charset=UTF-8", "Application/JSON", "application/json;"]
+)
 def test_json_may_be_named_with_its_charset(server: RunningServer, content_type: str) -> None:
     headers = {"Content-Type": content_type}
     answer = httpx.put(server.url + MODELS, content=b'{"URI":"absent"}', headers=headers)
@@ -196,6 +211,47 @@ def test_a_header_without_end_is_refused_before_it_ends(server: RunningServer) -
 def test_what_is_not_http_is_400(server: RunningServer, garbage: bytes) -> None:
     status, body = exchange(server, garbage)
     assert (status, body["code"]) == (400, 3)
+
+
+def test_what_follows_a_request_does_not_swallow_its_answer(server: RunningServer) -> None:
+    body = b'{"URI":"gs://followed"}'
+    post = request(MODELS, LOCAL, JSON_TYPE, f"Content-Length: {len(body)}", method="POST")
+    assert exchange(server, post + body + b"garbage garbage\r\n\r\n") == (200, {})
+
+
+def test_a_client_that_has_said_all_is_still_answered(server: RunningServer) -> None:
+    where = urlsplit(server.url)
+    with closing(socket.create_connection((where.hostname, where.port), timeout=20)) as peer:
+        peer.sendall(request(f"{MODELS}?name=half-closed", LOCAL))
+        peer.shutdown(socket.SHUT_WR)
+        _, body = _read_answer(peer)
+        assert json.loads(body)["models"] == []
+        assert peer.recv(1) == b""
+
+
+def test_an_offer_of_another_protocol_costs_no_body(server: RunningServer) -> None:
+    body = b'{"URI":"absent"}'
+    offer = ("Connection: Upgrade, HTTP2-Settings", "upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQ")
+    length = f"Content-Length: {len(body)}"
+    put = request(MODELS, LOCAL, JSON_TYPE, length, *offer, method="PUT")
+    status, answer = exchange(server, put + body)
+    assert (status, answer["code"]) == (404, 5)
+
+
+def test_trailers_of_a_body_are_no_headers(server: RunningServer) -> None:
+    chunked = request(MODELS, LOCAL, JSON_TYPE, "Transfer-Encoding: chunked", method="PUT")
+    body = b'10\r\n{"URI":"absent"}\r\n0\r\nHost: evil.example\r\n\r\n'
+    assert exchange(server, chunked + body)[0] == 404
+
+
+def test_slow_bodies_take_nobodys_place(server: RunningServer) -> None:
+    where = urlsplit(server.url)
+    slow = request(MODELS, LOCAL, JSON_TYPE, "Content-Length: 20", method="POST") + b"{"
+    with ExitStack() as stack:
+        for _ in range(MAX_REQUESTS):
+            peer = stack.enter_context(socket.create_connection((where.hostname, where.port)))
+            peer.sendall(slow)
+        assert httpx.get(f"{server.api}/user").status_code == 200
 
 
 def test_a_query_of_many_wide_characters_fits_into_a_path(server: RunningServer) -> None:

@@ -10,7 +10,7 @@ from pinakes.wire.errors import BadRequest, BodyNotJson, BodyTooLarge, RequestTo
 MAX_BODY = 1024 * 1024
 BODY_SECONDS = 20.0
 
-JSON = ("application/json", "application/json;charset=utf-8")
+UTF8 = {"charset=utf-8", 'charset="utf-8"'}
 
 
 async def read_body(request: Request) -> bytes:
@@ -18,7 +18,9 @@ async def read_body(request: Request) -> bytes:
 
     Another content type is refused: a web page elsewhere can send those without asking us first.
     """
-    if _announces_body(request.headers) and not _is_json(request.headers):
+    if not _announces_body(request.headers):
+        return b""
+    if not _is_json(request.headers):
         raise BodyNotJson
     if int(request.headers.get("content-length", "0")) > MAX_BODY:
         raise BodyTooLarge
@@ -45,5 +47,10 @@ def _announces_body(headers: Headers) -> bool:
 
 
 def _is_json(headers: Headers) -> bool:
-    content_type = headers.get("content-type", "").lower()
-    return content_type.replace(" ", "").replace('"', "") in JSON
+    """Say whether the body is called JSON, in UTF-8, once, and is not packed."""
+    content_types = headers.getlist("content-type")
+    if len(content_types) != 1 or "content-encoding" in headers:
+        return False
+    media_type, *parameters = (part.strip() for part in content_types[0].lower().split(";"))
+    charsets = [part for part in parameters if part.startswith("charset=")]
+    return media_type == "application/json" and set(charsets) <= UTF8

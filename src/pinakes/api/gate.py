@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pinakes.api.body import read_body
 from pinakes.catalog.errors import CatalogError
 from pinakes.wire.errors import ForeignHost, TooManyRequests
 
@@ -29,10 +30,14 @@ class Gate:
         self._running = 0
 
     def guard(self, endpoint: Endpoint) -> Endpoint:
-        """Let ``endpoint`` see only the requests that may pass, and not too many at once."""
+        """Let ``endpoint`` see only the requests that may pass, and not too many at once.
+
+        The body is read before, so that a slow one takes nobody's place.
+        """
 
         async def guarded(request: Request) -> Response:
             self._check_host(request)
+            request.state.body = await read_body(request)
             if self._running >= MAX_REQUESTS:
                 raise TooManyRequests
             self._running += 1
@@ -65,7 +70,8 @@ class Gate:
 
 def _without_port(host: str) -> str:
     name, _, port = host.rpartition(":")
-    return name if port.isdecimal() and not host.endswith("]") else host
+    has_port = ":" in host and not host.endswith("]") and (port.isdecimal() or not port)
+    return (name if has_port else host).removesuffix(".")
 
 
 def _is_loopback(name: str) -> bool:

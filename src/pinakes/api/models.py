@@ -4,7 +4,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pinakes.api.answers import json_answer
-from pinakes.api.body import read_body
 from pinakes.api.context import catalog_of, change_of
 from pinakes.wire.models import read_model, write_model_page
 from pinakes.wire.names import MODEL_SPELLINGS
@@ -27,21 +26,20 @@ async def list_models(request: Request) -> Response:
 
 async def create_model(request: Request) -> Response:
     """Register a new model."""
-    model = read_model(await read_body(request))
+    model = read_model(request.state.body)
     await catalog_of(request).create_model(model, change_of(request))
     return json_answer()
 
 
 async def update_model(request: Request) -> Response:
     """Replace all that is known of a model but its key and creation time."""
-    model = read_model(await read_body(request))
+    model = read_model(request.state.body)
     await catalog_of(request).update_model(model, change_of(request))
     return json_answer()
 
 
 async def delete_model(request: Request) -> Response:
-    """Forget a model. The body, which the SDK sends and nobody needs, is read and left."""
-    await read_body(request)
+    """Forget a model; the body, which the SDK sends, means nothing."""
     key = read_model_key(Parameters(request.scope["query_string"]))
     await catalog_of(request).delete_model(key, change_of(request))
     return json_answer()

@@ -5,6 +5,7 @@ both are answered in the words of the contract.
 """
 
 import asyncio
+import re
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -28,7 +29,9 @@ from pinakes.wire.errors import (
 )
 from pinakes.wire.status import status_of
 
-MAX_PATH = 64 * 1024
+UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
+
+MAX_PATH = 64 * 1024 - 1
 MAX_HEADERS = 64 * 1024
 MAX_HEAD = MAX_PATH + MAX_HEADERS
 MAX_CONNECTIONS = 1024
@@ -51,7 +54,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(*args, **kwargs)
-        self._refusal: RequestError = BadRequest("", "this is not HTTP/1.1")
+        self._refusal: RequestError = BadRequest("", "this cannot be read as a request of HTTP/1.1")
+        self._is_last = False
         self._is_in_head = False
         self._head_bytes = 0
         self._header_bytes = 0
@@ -75,7 +79,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     @override
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
+        if self._is_last:
+            return
+        super().data_received(data if self._is_in_body() else _without_upgrade(data))
         if self.transport.is_closing():
             return
         if self._is_in_head:
@@ -84,6 +90,14 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._refuse(HeadersTooLarge())
         elif self._head_timer is None and not self._is_answering():
             self._restart_head_timer()  # stray bytes have stopped uvicorn's own timer
+
+    @override
+    def eof_received(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride] - as asyncio
+        """Answer a client that has said all it will say, if it has said all of its request."""
+        is_awaited = self._is_answering() and not self.cycle.more_body
+        if is_awaited:
+            self._make_last()
+        return is_awaited
 
     @override
     def on_message_begin(self) -> None:
@@ -98,7 +112,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     @override
     def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(name, value)
+        if self._is_in_head:  # the trailers of a body are nobody's headers
+            super().on_header(name, value)
         self._header_bytes += len(name) + len(value)
         self._bound(self._header_bytes, MAX_HEADERS, HeadersTooLarge())
 
@@ -128,16 +143,26 @@ class BoundedProtocol(HttpToolsProtocol):
         """Refuse what cannot be read, and close; ``msg`` is uvicorn's word for it."""
         status = status_of(self._refusal).http
         self.telemetry.notice(RequestUnreadable(status))
-        if not self._is_answering() or self._is_reading_body():
-            self._give_up_request()
-            self.transport.write(_raw_answer(error_answer(self._refusal)))
+        if self._is_answering() and not self._is_reading_body():
+            self._make_last()
+            return
+        self._give_up_request()
+        self.transport.write(_raw_answer(error_answer(self._refusal)))
         self.transport.close()
 
     def _is_answering(self) -> bool:
         return bool(self.cycle) and not self.cycle.response_complete
 
+    def _is_in_body(self) -> bool:
+        return self._is_answering() and self.cycle.more_body
+
     def _is_reading_body(self) -> bool:
-        return self.cycle.more_body and not self.cycle.response_started
+        return self._is_in_body() and not self.cycle.response_started
+
+    def _make_last(self) -> None:
+        """Let the request under way be answered, and then close."""
+        self._is_last = True
+        self.cycle.keep_alive = False
 
     def _give_up_request(self) -> None:
         """Let whoever waits for the rest of a body know that it will not come."""
@@ -183,6 +208,12 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.abort()
 
 
+def _without_upgrade(data: bytes) -> bytes:
+    """Hide the offer of another protocol, which we do not take: the parser would stop at it."""
+    head, end, rest = data.partition(b"\r\n\r\n")
+    return UPGRADE.sub(b"\r\nX-Upgrade:", head) + end + rest
+
+
 def _raw_answer(answer: Response) -> bytes:
     """Write an answer, and that it is the last one, outside of any request."""
     headers = [*answer.raw_headers, (b"connection", b"close")]
@@ -218,7 +249,11 @@ class Server(uvicorn.Server):
         yield
 
     def stop(self) -> None:
-        """Take no more requests, answer those under way, and return from ``serve``."""
+        """Take no more requests, answer those under way, and return from ``serve``.
+
+        Asked a second time, do not wait for those either.
+        """
+        self.force_exit = self.should_exit
         self.should_exit = True
 
 

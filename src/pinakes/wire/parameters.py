@@ -54,8 +54,12 @@ class Parameters:
     """
 
     def __init__(self, query_string: bytes) -> None:
-        pairs = (pair.partition(b"=") for pair in query_string.split(b"&"))
-        self._values = {_decode(name): _decode(value) for name, _, value in pairs}
+        self._values: dict[str, str] = {}
+        for pair in query_string.split(b"&"):
+            encoded_name, _, encoded = pair.partition(b"=")
+            name = _decode(encoded_name, "the name of a parameter")
+            self._values[name] = _decode(encoded, name)
+        _refuse_nul(self._values)
 
     def text(self, name: str) -> str | None:
         """Return a parameter, None where it is absent or empty."""
@@ -137,8 +141,8 @@ def runtime_scope(listing: RuntimeListing) -> RuntimeListing:
 
 def read_mask(parameters: Parameters, names: Mapping[str, str]) -> frozenset[str]:
     """Read which fields to show, by their JSON names; without a mask, all of them."""
-    text = parameters.text("listMask")
-    if text is None:
+    text = (parameters.text("listMask") or "").strip()
+    if not text:
         return frozenset(names.values())
     return frozenset(_read_mask_item(item.strip(), names) for item in text.split(","))
 
@@ -228,14 +232,18 @@ def _read_page_size(parameters: Parameters) -> int:
     return min(size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
 
 
-def _decode(encoded: bytes) -> str:
+def _decode(encoded: bytes, path: str) -> str:
     try:
-        text = unquote_to_bytes(encoded.replace(b"+", b" ")).decode()
+        return unquote_to_bytes(encoded.replace(b"+", b" ")).decode()
     except UnicodeDecodeError as error:
-        raise BadRequest("", f"the parameters are not UTF-8: {error.reason}") from error
-    if "\0" in text:
-        raise BadRequest("", "a parameter has a NUL character")
-    return text
+        raise BadRequest(path, f"is not UTF-8: {error.reason}") from error
+
+
+def _refuse_nul(values: Mapping[str, str]) -> None:
+    """Refuse NUL, but in a query: its parser does, and shows where."""
+    for name, value in values.items():
+        if "\0" in name or ("\0" in value and name != "query"):
+            raise BadRequest(name.replace("\0", r"\x00"), "has a NUL character")
 
 
 def _listed(names: Mapping[str, str]) -> str:

@@ -127,8 +127,8 @@ def test_parameters_are_decoded_as_forms_are(query_string: bytes, name: str) -> 
         ({"orderBy": "artifact_type,artifactType"}, "orderBy: names a field twice"),
         ({"pageToken": "nonsense"}, "pageToken: belongs to no page"),
         ({"pageToken": "\u00e9"}, "pageToken: belongs to no page"),
-        ({"name": "a\0"}, "NUL"),
-        ({"unknown\0": "a"}, "NUL"),
+        ({"name": "a\0"}, "name: has a NUL"),
+        ({"unknown\0": "a"}, r"unknown\x00: has a NUL"),
         ({f"tags[{number}]": "x" for number in range(201)}, "at most 200 filters"),
     ],
 )
@@ -144,9 +144,10 @@ def test_what_is_not_utf8_is_refused(query_string: bytes) -> None:
         raw_listing(query_string)
 
 
-def test_a_query_that_cannot_be_read_is_refused() -> None:
-    with pytest.raises(QuerySyntaxError):
-        listing(query="name=x)")
+@pytest.mark.parametrize("query", ["name=x)", "\0", "name=\0"])
+def test_a_query_that_cannot_be_read_is_refused_where_it_goes_wrong(query: str) -> None:
+    with pytest.raises(QuerySyntaxError, match=r"\^$"):
+        listing(query=query)
 
 
 @pytest.mark.parametrize(
@@ -209,6 +210,7 @@ def test_a_forged_page_token_is_refused(position: object) -> None:
     ("mask", "names"),
     [
         ("name", {"name"}),
+        (" ", set(MODEL_SPELLINGS.values())),
         (" artifactType , prediction_schema", {"artifactType", "predictionSchema"}),
         ("uri,URI", {"URI"}),
         ("", set(MODEL_SPELLINGS.values())),
