@@ -270,7 +270,7 @@ def error(code: int, message: str) -> str:
         ('{"URI":"a","name":"\\ud800"}', "name: has a lone surrogate, which is no character"),
         ('{"URI":"a","metrics":{"a b":NaN}}', 'metrics["a b"]: expected a finite number'),
         ('{"URI":"a","metrics":{"a":"1e999"}}', 'metrics["a"]: expected a finite number'),
-        ('{"URI":"a","artifactType":"sklearn"}', "artifactType: unknown name, expected one of"),
+        ('{"URI":"a","artifactType":"sklearn"}', "artifactType: unknown value, expected one of"),
         ('{"URI":"a","prediction_schema":{}}', "predictionSchema.requests: needs at least one"),
         (
             '{"URI":"a","predictionSchema":{"requests":[{"name":"x"}]}}',
