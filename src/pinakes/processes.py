@@ -5,6 +5,7 @@ import signal
 import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from typing import assert_never
 
 from pinakes.api.application import application
@@ -12,8 +13,9 @@ from pinakes.api.gate import Gate
 from pinakes.api.server import Server, url_of
 from pinakes.catalog.errors import CatalogDisabled, CatalogUnavailable
 from pinakes.catalog.service import ModelCatalog
-from pinakes.postgres.connection import conninfo_of
+from pinakes.postgres.connection import SECRET_DIRECTORY, Configuration, ConnectionReader
 from pinakes.postgres.embedded import EmbeddedPostgres
+from pinakes.postgres.files import PrivateFiles
 from pinakes.postgres.migrate import MigrationError, migrate
 from pinakes.postgres.pool import Connections, NoConnections, Pool
 from pinakes.postgres.store import PostgresStore
@@ -92,7 +94,7 @@ async def _connections(
                 )
                 await stack.enter_async_context(embedded)
                 await _migrate(embedded.conninfo(), schema, telemetry)
-                yield await stack.enter_async_context(Pool(embedded.conninfo))
+                yield await _pool(embedded.conninfo, telemetry, stack)
             case ConfiguredDatabase():
                 yield await _configured(database, schema, telemetry, stack)
             case _:
@@ -102,21 +104,41 @@ async def _connections(
 async def _configured(
     database: ConfiguredDatabase, schema: str, telemetry: Telemetry, stack: AsyncExitStack
 ) -> Connections:
-    try:
-        conninfo = conninfo_of(database.environment)
-    except CatalogUnavailable as error:
-        return NoConnections(error)
+    reader = connection_reader(database)
     if database.migrate_on_start:
-        migration = asyncio.create_task(_migrate_until_done(conninfo, schema, telemetry))
+        migrator = migration_reader(database)
+        migration = asyncio.create_task(_migrate_until_done(migrator, schema, telemetry))
         stack.callback(migration.cancel)
-    return await stack.enter_async_context(Pool(lambda: conninfo))
+    return await _pool(reader.conninfo, telemetry, stack)
 
 
-async def _migrate_until_done(conninfo: str, schema: str, telemetry: Telemetry) -> None:
+def connection_reader(database: ConfiguredDatabase) -> ConnectionReader:
+    """Make what reads how the server connects."""
+    configuration = Configuration(database.environment, database.libpq_environment)
+    return ConnectionReader(configuration, PrivateFiles(may_use_disk=database.keys_on_disk))
+
+
+def migration_reader(database: ConfiguredDatabase) -> ConnectionReader:
+    """Make what reads how to connect for migrating: with a secret of its own where one is named."""
+    if not database.migrate_secret_directory:
+        return connection_reader(database)
+    own = {SECRET_DIRECTORY: database.migrate_secret_directory}
+    return connection_reader(replace(database, environment={**database.environment, **own}))
+
+
+async def _pool(
+    conninfo: Callable[[], str], telemetry: Telemetry, stack: AsyncExitStack
+) -> Connections:
+    pool = await stack.enter_async_context(Pool(conninfo))
+    telemetry.metrics.read_from(pool.readings)
+    return pool
+
+
+async def _migrate_until_done(reader: ConnectionReader, schema: str, telemetry: Telemetry) -> None:
     """Migrate a database that may not be there yet; the server waits, it does not fail."""
     while True:
         try:
-            return await _migrate(conninfo, schema, telemetry)
+            return await _migrate(reader.conninfo(), schema, telemetry)
         except (MigrationError, CatalogUnavailable) as error:
             telemetry.notice(MigrationFailed(str(error)))
         await asyncio.sleep(MIGRATION_RETRY_SECONDS)

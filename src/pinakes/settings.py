@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pinakes.telemetry import LogFormat
 
 DATABASE_PREFIX = "METADATA_PG_"
+LIBPQ_PREFIX = "PG"
 IN_A_POD = "KUBERNETES_SERVICE_HOST"
 """Kubernetes sets it in every container."""
 
@@ -29,10 +30,17 @@ class NoDatabase:
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredDatabase:
-    """A PostgreSQL of the user's, described by METADATA_PG_*, which may be incomplete."""
+    """A PostgreSQL of the user's, described by METADATA_PG_*, which may be incomplete.
 
-    environment: Mapping[str, str]
+    libpq's own PG* count only where METADATA_PG_ENABLED=true asks for a database by name.
+    """
+
+    environment: Mapping[str, str] = field(repr=False)
+    libpq_environment: Mapping[str, str] = field(repr=False)
     migrate_on_start: bool
+    keys_on_disk: bool = False
+    migrate_secret_directory: str = ""
+    """The mounted secret of the role that migrates, where that is another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +90,24 @@ def _read_database(
     environment: Mapping[str, str], data_directory: Path | None, *, embedded_installed: bool
 ) -> Database:
     """Choose the database; what was configured, though incompletely, never becomes embedded."""
-    if _read_truth(environment, "METADATA_PG_ENABLED") is False:
+    enabled = _read_truth(environment, "METADATA_PG_ENABLED")
+    if enabled is False:
         return NoDatabase()
-    described = {
-        name: value for name, value in environment.items() if name.startswith(DATABASE_PREFIX)
-    }
-    if described:
-        on_start = _read_truth(environment, "PINAKES_MIGRATE_ON_START") or False
-        return ConfiguredDatabase(described, migrate_on_start=on_start)
+    if described := _beginning_with(DATABASE_PREFIX, environment):
+        return ConfiguredDatabase(
+            environment=described,
+            libpq_environment=_beginning_with(LIBPQ_PREFIX, environment) if enabled else {},
+            migrate_on_start=_read_truth(environment, "PINAKES_MIGRATE_ON_START") or False,
+            keys_on_disk=_read_truth(environment, "PINAKES_KEYS_ON_DISK") or False,
+            migrate_secret_directory=environment.get("PINAKES_MIGRATE_SECRET_DIR", ""),
+        )
     if reason := _why_not_embedded(environment, embedded_installed=embedded_installed):
         return UnknownDatabase(reason)
     return EmbeddedDatabase(data_directory or _default_directory(environment))
+
+
+def _beginning_with(prefix: str, environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name.startswith(prefix)}
 
 
 def _why_not_embedded(environment: Mapping[str, str], *, embedded_installed: bool) -> str:

@@ -6,12 +6,16 @@ Each event is a class of its own, so that the log and the metrics cannot disagre
 import json
 import sys
 import traceback
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from itertools import chain
 from typing import TextIO, assert_never
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """What a label may say; any other method counts as OTHER, or clients could grow the metrics."""
@@ -124,11 +128,43 @@ def _on_one_line(value: object) -> str:
     return text if text.isprintable() else repr(text)
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a metric is now, with at most one label; a gauge, for it is read and not counted."""
+
+    name: str
+    description: str
+    value: float
+    label: tuple[str, str] | None = None
+
+
+Instrument = Callable[[], Iterable[Reading]]
+"""Something that can be read whenever the metrics are asked for."""
+
+
+class _Instruments(Collector):
+    """Reads the instruments of a process, for Prometheus."""
+
+    def __init__(self) -> None:
+        self.instruments: list[Instrument] = []
+
+    def collect(self) -> Iterable[Metric]:
+        gauges: dict[str, GaugeMetricFamily] = {}
+        for reading in chain.from_iterable(read() for read in self.instruments):
+            name, value = reading.label or ("", "")
+            labels = [name] if reading.label else []
+            gauge = GaugeMetricFamily(reading.name, reading.description, labels=labels)
+            gauges.setdefault(reading.name, gauge).add_metric([value] * len(labels), reading.value)
+        return gauges.values()
+
+
 class Metrics:
-    """Counts events, for Prometheus."""
+    """Counts events and reads instruments, for Prometheus."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._instruments = _Instruments()
+        self._registry.register(self._instruments)
         self._requests = Histogram(
             "pinakes_request_seconds",
             "How long requests took to answer, by method, route and status",
@@ -168,6 +204,10 @@ class Metrics:
                 pass
             case _:
                 assert_never(event)
+
+    def read_from(self, instrument: Instrument) -> None:
+        """Show what ``instrument`` tells whenever the metrics are asked for."""
+        self._instruments.instruments.append(instrument)
 
     def text(self) -> bytes:
         """Write every metric in the Prometheus text format."""

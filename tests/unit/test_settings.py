@@ -53,7 +53,7 @@ def test_its_data_is_where_it_was_told(
 @pytest.mark.parametrize("value", ["true", ""])
 def test_any_word_about_a_database_forbids_the_embedded_one(name: str, value: str) -> None:
     environment = {f"METADATA_PG_{name}": value}
-    assert database(environment) == ConfiguredDatabase(environment, migrate_on_start=False)
+    assert database(environment) == ConfiguredDatabase(environment, {}, migrate_on_start=False)
 
 
 @pytest.mark.parametrize("value", ["false", "False", "0", "no"])

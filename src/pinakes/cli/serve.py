@@ -1,7 +1,6 @@
 """``pinakes serve``: the API over HTTP."""
 
 import argparse
-import os
 import socket
 from functools import partial
 from pathlib import Path
@@ -10,11 +9,12 @@ import uvloop
 
 from pinakes.api.server import listen
 from pinakes.catalog.errors import CatalogUnavailable
+from pinakes.cli.environment import read_environment
 from pinakes.cli.failure import CommandFailed
-from pinakes.postgres.embedded import EmbeddedError, is_installed
+from pinakes.postgres.embedded import EmbeddedError
 from pinakes.postgres.migrate import MigrationError
 from pinakes.processes import serve
-from pinakes.settings import EmbeddedDatabase, SettingsError, read_settings
+from pinakes.settings import EmbeddedDatabase
 
 MAX_PORT = 65535
 
@@ -87,16 +87,12 @@ def _port(text: str) -> int:
 def run(arguments: argparse.Namespace) -> None:
     """Serve until told to stop."""
     try:
-        settings = read_settings(
-            os.environ,
-            data_directory=arguments.data_dir,
-            embedded_installed=is_installed(),
-        )
+        settings = read_environment(arguments.data_dir)
         listener = _listen(arguments.host, arguments.port)
         is_first_look = isinstance(settings.database, EmbeddedDatabase)
         greet = partial(_greet, is_first_look=is_first_look)
         uvloop.run(serve(settings, listener, on_ready=greet))
-    except (SettingsError, EmbeddedError, MigrationError, CatalogUnavailable) as error:
+    except (EmbeddedError, MigrationError, CatalogUnavailable) as error:
         raise CommandFailed(str(error)) from error
 
 

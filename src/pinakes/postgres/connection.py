@@ -1,28 +1,201 @@
-"""From the configuration's names to a connection string."""
+"""From the configuration to what libpq connects with: read anew for every connection."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from psycopg.conninfo import make_conninfo
 
-from pinakes.catalog.errors import CatalogUnavailable
+from pinakes.postgres.files import PrivateFiles
+from pinakes.postgres.secret import ConfigurationError, Secret, read_secret
+from pinakes.postgres.sources import (
+    Certificate,
+    Source,
+    Trust,
+    ca_of,
+    libpq_source,
+    secret_source,
+    variables_source,
+)
+from pinakes.postgres.tls import SslMode, check_certificate, default_mode, read_authorities
 
-REQUIRED = ("METADATA_PG_HOST", "METADATA_PG_USER", "METADATA_PG_DBNAME")
+SECRET_DIRECTORY = "METADATA_PG_SECRET_DIR"  # noqa: S105 - a name
+CLIENT_TLS_DIRECTORY = "METADATA_PG_CLIENT_TLS_DIR"
+
+NOWHERE = "/dev/null/nowhere"
+"""A path that cannot be: keeps libpq from the files it would look for in ``~/.postgresql``."""
+
+DEFAULTS = {
+    "connect_timeout": "3",
+    "target_session_attrs": "read-write",
+    "application_name": "pinakes",
+    "keepalives": "1",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "15000",
+    "gssencmode": "disable",
+    "options": "",
+    "passfile": NOWHERE,
+    "sslcrl": NOWHERE,
+}
+"""How we connect unless told otherwise: to a primary, and away from a host that is silent."""
+
+SESSIONS = ("any", "read-write", "read-only", "primary", "standby", "prefer-standby")
+MODES = {mode.value: mode for mode in SslMode}
+MAX_PORT = 65535
+MAX_TIMEOUT = 10
 
 
-def conninfo_of(environment: Mapping[str, str]) -> str:
-    """Build what libpq connects with from the variables ``METADATA_PG_*``.
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Where the description of the database stands: the settings' part of it."""
 
-    The port is 5432 and the sslmode ``require`` unless given. Raises CatalogUnavailable, which
-    names every variable that is missing.
+    environment: Mapping[str, str] = field(repr=False)
+    """METADATA_PG_*, and so the two directories."""
+    libpq_environment: Mapping[str, str] = field(repr=False)
+    """PG*, empty unless they count."""
+
+
+class ConnectionReader:
+    """Reads how to connect from the configuration, and from the mounted secrets as they are now."""
+
+    def __init__(self, configuration: Configuration, files: PrivateFiles) -> None:
+        _hide_libpq_environment()
+        self._configuration = configuration
+        self._files = files
+
+    def conninfo(self) -> str:
+        """Return a connection string; its files stay readable while the connection is made.
+
+        Raises ConfigurationError, which names what is missing or wrong and never its value.
+        """
+        sources = list(_read_sources(self._configuration))
+        login = _login_of(sources)
+        given = _mode_of(login)
+        trust = Trust() if given is SslMode.DISABLE else login.read_trust()
+        mode = given or default_mode(trust.ca)
+        parameters = DEFAULTS | _places_of(sources, login) | {"user": login.values["user"]}
+        if password := login.values.get("password"):
+            parameters["password"] = password
+        parameters["sslmode"] = mode.value
+        authorities = read_authorities(mode, trust.ca)
+        parameters["sslrootcert"] = self._files.path_of(authorities) if authorities else NOWHERE
+        return make_conninfo(**parameters, **self._certificate_parameters(trust.certificate))
+
+    def _certificate_parameters(self, certificate: Certificate | None) -> dict[str, str]:
+        if certificate is None:
+            return {"sslcert": NOWHERE}
+        check_certificate(certificate, self._files)
+        return {
+            "sslcert": self._files.path_of(certificate.certificate),
+            "sslkey": self._files.path_of(certificate.key),
+        }
+
+
+def _hide_libpq_environment() -> None:
+    """Take PG* out of this process, where libpq would find what a connection string leaves open.
+
+    What of it counts is in the configuration already.
     """
-    missing = [name for name in REQUIRED if not environment.get(name)]
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        del os.environ[name]
+
+
+def _read_sources(configuration: Configuration) -> Iterator[Source]:
+    """Read every place that counts, the one that wins first."""
+    environment = configuration.environment
+    directory = environment.get(SECRET_DIRECTORY)
+    secret = read_secret(Path(directory)) if directory else None
+
+    def read_trust() -> Trust:
+        certificate = _read_certificate(environment.get(CLIENT_TLS_DIRECTORY))
+        return Trust(ca_of(secret) if secret else None, certificate)
+
+    if secret is not None:
+        yield secret_source(secret, read_trust)
+    yield variables_source(environment, read_trust)
+    if configuration.libpq_environment:
+        yield libpq_source(configuration.libpq_environment)
+
+
+def _read_certificate(directory: str | None) -> Certificate | None:
+    if not directory:
+        return None
+    secret: Secret = read_secret(Path(directory))
+    return Certificate(secret.files.get("tls.crt", b""), secret.files.get("tls.key", b""))
+
+
+def _login_of(sources: Sequence[Source]) -> Source:
+    """Return the first place that names a user: who comes in, how, and whom he trusts, is one."""
+    missing = [
+        keyword
+        for keyword in ("host", "user", "dbname")
+        if not any(keyword in source.values for source in sources)
+    ]
     if missing:
-        raise CatalogUnavailable(f"the database is not configured: {', '.join(missing)} missing")
-    return make_conninfo(
-        host=environment["METADATA_PG_HOST"],
-        port=environment.get("METADATA_PG_PORT") or "5432",
-        user=environment["METADATA_PG_USER"],
-        password=environment.get("METADATA_PG_PASSWORD") or None,
-        dbname=environment["METADATA_PG_DBNAME"],
-        sslmode=environment.get("METADATA_PG_SSLMODE") or "require",
-    )
+        named = ", ".join(
+            " or ".join(source.names[keyword] for source in sources) for keyword in missing
+        )
+        raise ConfigurationError(f"the database is not configured: {named} missing")
+    return next(source for source in sources if "user" in source.values)
+
+
+def _places_of(sources: Sequence[Source], login: Source) -> dict[str, str]:
+    """Return where to connect to: here each place fills what the ones before it left open.
+
+    How to connect is not filled from below the login.
+    """
+    down_to_login = sources[: sources.index(login) + 1]
+    places: dict[str, str] = {}
+    for keyword, check in PLACES.items():
+        asked = sources if keyword in FILLED else down_to_login
+        source = next((source for source in asked if keyword in source.values), None)
+        if source is not None:
+            places[keyword] = source.values[keyword]
+            if not check(places[keyword]):
+                raise ConfigurationError(f"{source.names[keyword]} has a value that means nothing")
+    hosts, ports = places["host"].count(","), places.setdefault("port", "5432").count(",")
+    if ports not in (0, hosts):
+        raise ConfigurationError("there are neither one port nor as many ports as hosts")
+    return places
+
+
+def _mode_of(login: Source) -> SslMode | None:
+    given = login.values.get("sslmode")
+    if given is None:
+        return None
+    if given not in MODES:
+        raise ConfigurationError(f"{login.names['sslmode']} is none of {', '.join(MODES)}")
+    return MODES[given]
+
+
+def _are_hosts(text: str) -> bool:
+    """Tell hosts from a stray comma, which would mean a socket of this machine."""
+    return all(host.strip() for host in text.split(","))
+
+
+def _are_ports(text: str) -> bool:
+    """Tell ports from nonsense; between commas an empty one is the default."""
+    return all(not port or _is_number(port, MAX_PORT) for port in text.split(","))
+
+
+def _is_timeout(text: str) -> bool:
+    return _is_number(text, MAX_TIMEOUT)
+
+
+def _is_number(text: str, largest: int) -> bool:
+    return text.isascii() and text.isdecimal() and 0 < int(text) <= largest
+
+
+FILLED = ("host", "port", "dbname")
+
+PLACES = {
+    "host": _are_hosts,
+    "port": _are_ports,
+    "dbname": bool,
+    "target_session_attrs": SESSIONS.__contains__,
+    "connect_timeout": _is_timeout,
+}
+"""What says where and how to connect, and what tells whether its value means anything."""

@@ -6,6 +6,7 @@ Nothing here repeats a message of the driver: those name hosts, users and databa
 import re
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import psycopg
 
@@ -28,31 +29,67 @@ UNAVAILABLE = {
 }
 """SQLSTATE to what the user is told; an error that is not here is our own fault."""
 
+
+@dataclass(frozen=True, slots=True)
+class ConnectFailure:
+    """Why no connection could be made: its class for those who count, its words for people."""
+
+    kind: str
+    told: str
+
+
 CONNECT_FAILURES = [
-    (re.compile(reason), told)
-    for reason, told in [
-        ("invalid (sslmode|port|integer)", "libpq refuses the sslmode, port or timeout given"),
-        ("refused", "nothing listens there (connection refused)"),
-        ("timeout|timed out", "it does not answer"),
-        ("translate host|resolve|Name or service", "its host name is not known"),
-        ("password authentication failed|no password supplied", "the login was refused"),
-        ("pg_hba.conf", "pg_hba.conf has no entry for this login"),
-        ("database .* does not exist", "the database named in the configuration does not exist"),
-        ("role .* does not exist", "the role named in the configuration does not exist"),
-        ("starting up|shutting down", "it is starting up or shutting down"),
-        ("too many clients|remaining connection slots", "it has no connection left"),
-        ("does not support SSL", "the server does not speak TLS, which sslmode asks for"),
-        ("certificate|SSL", "TLS could not be agreed on"),
+    (re.compile(pattern), ConnectFailure(kind, told))
+    for pattern, kind, told in [
+        ("read-only", "read_only", "it takes no writes at the moment (it is read-only)"),
+        (
+            "invalid (sslmode|port|integer)",
+            "configuration",
+            "libpq refuses the sslmode, port or timeout given",
+        ),
+        ("refused", "refused", "nothing listens there (connection refused)"),
+        ("timeout|timed out", "timeout", "it does not answer"),
+        ("translate host|resolve|Name or service", "dns", "its host name is not known"),
+        (
+            "password authentication failed|no password supplied",
+            "login",
+            "the login was refused",
+        ),
+        ("pg_hba.conf", "pg_hba", "pg_hba.conf has no entry for this login"),
+        (
+            "database .* does not exist",
+            "database",
+            "the database named in the configuration does not exist",
+        ),
+        (
+            "role .* does not exist",
+            "login",
+            "the role named in the configuration does not exist",
+        ),
+        ("starting up|shutting down", "starting", "it is starting up or shutting down"),
+        (
+            "too many clients|remaining connection slots",
+            "full",
+            "it has no connection left",
+        ),
+        (
+            "does not support SSL",
+            "plaintext",
+            "the server does not speak TLS, which sslmode asks for",
+        ),
+        ("certificate|SSL", "tls", "TLS could not be agreed on"),
     ]
 ]
 """What libpq says when it cannot connect, for it gives no SQLSTATE, to what the user is told."""
 
+UNKNOWN_FAILURE = ConnectFailure("other", "no connection could be made")
 
-def explain_connect_failure(error: Exception) -> str:
+
+def explain_connect_failure(error: Exception) -> ConnectFailure:
     """Say why no connection could be made, without naming host, user or database."""
     text = str(error)
-    reasons = (told for pattern, told in CONNECT_FAILURES if pattern.search(text))
-    return next(reasons, "no connection could be made")
+    reasons = (failure for pattern, failure in CONNECT_FAILURES if pattern.search(text))
+    return next(reasons, UNKNOWN_FAILURE)
 
 
 class AnswerLost(CatalogUnavailable):

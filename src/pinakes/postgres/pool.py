@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any, Protocol, Self
 
 import psycopg
@@ -13,8 +14,9 @@ from psycopg.adapt import Loader
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from pinakes.catalog.errors import CatalogError, CatalogUnavailable
-from pinakes.postgres.errors import explain_connect_failure
+from pinakes.postgres.errors import ConnectFailure, explain_connect_failure
 from pinakes.postgres.rows import Row
+from pinakes.telemetry import Reading
 
 MAX_CONNECTIONS = 8
 MAX_WAITING = 200
@@ -27,6 +29,19 @@ BUSY = "all of its connections are in use"
 SET_TIMEOUT = "set statement_timeout = '4500ms'"
 """The server gives a statement up before the client does, so that its end is known: the wait for a
 connection and this together are shorter than what the store waits."""
+
+GAUGES = {
+    "pinakes_pool_connections": ("pool_size", "Connections to the database"),
+    "pinakes_pool_idle_connections": ("pool_available", "Connections that wait for a request"),
+    "pinakes_pool_waiting_requests": ("requests_waiting", "Requests that wait for a connection"),
+    "pinakes_pool_requests": ("requests_num", "Requests for a connection since the start"),
+    "pinakes_pool_waits": ("requests_queued", "Requests that had to wait since the start"),
+    "pinakes_pool_wait_milliseconds": ("requests_wait_ms", "Time spent waiting since the start"),
+    "pinakes_pool_timeouts": ("requests_errors", "Requests that waited in vain since the start"),
+}
+"""What is told of the pool: the metric's name to psycopg_pool's key, and what it means."""
+
+FAILURES = "pinakes_connect_failures"
 
 Connection = AsyncConnection[Row]
 
@@ -65,10 +80,12 @@ class Pool:
     def __init__(self, conninfo: Callable[[], str]) -> None:
         self._conninfo = conninfo
         self._failure = ""
+        self._failures: Counter[str] = Counter()
+        self._is_unconfigured = False
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             self._describe,
             connection_class=self._explaining_connection(),
-            kwargs={"autocommit": True, "connect_timeout": CONNECT_SECONDS},
+            kwargs={"autocommit": True},
             min_size=1,
             max_size=MAX_CONNECTIONS,
             max_waiting=MAX_WAITING,
@@ -80,6 +97,8 @@ class Pool:
         )
 
     async def __aenter__(self) -> Self:
+        with suppress(CatalogError):  # which every request is told, until it is mended
+            self._describe()
         await self._pool.open()
         return self
 
@@ -92,6 +111,8 @@ class Pool:
 
         Raises CatalogUnavailable where none is to be had in time, and says why.
         """
+        if self._is_unconfigured:
+            self._describe()  # raises at once, instead of after a wait for nothing
         try:
             connection = await self._take_living()
         except PoolTimeout as error:
@@ -103,12 +124,27 @@ class Pool:
         finally:
             await self._pool.putconn(connection)
 
+    def readings(self) -> Iterator[Reading]:
+        """Tell how the pool is."""
+        stats = self._pool.get_stats()
+        for name, (key, description) in GAUGES.items():
+            yield Reading(name, description, stats.get(key, 0))
+        for kind, count in self._failures.items():
+            yield Reading(FAILURES, "Connections not made, by class", count, ("class", kind))
+
+    def _note(self, failure: ConnectFailure) -> None:
+        self._failure = failure.told
+        self._failures[failure.kind] += 1
+
     def _describe(self) -> str:
         try:
-            return self._conninfo()
+            conninfo = self._conninfo()
         except CatalogError as error:
-            self._failure = str(error)
+            self._note(ConnectFailure("configuration", str(error)))
+            self._is_unconfigured = True
             raise
+        self._is_unconfigured = False
+        return conninfo
 
     async def _take_living(self) -> Connection:
         """Take a connection that the server has not closed; give the dead ones back to be buried.
@@ -132,7 +168,7 @@ class Pool:
                 try:
                     connection = await super().connect(*args, **kwargs)
                 except (psycopg.Error, OSError) as error:
-                    pool._failure = explain_connect_failure(error)
+                    pool._note(explain_connect_failure(error))
                     raise
                 pool._failure = ""
                 return connection

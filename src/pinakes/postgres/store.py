@@ -21,8 +21,8 @@ from pinakes.catalog.model import Model, ModelKey
 from pinakes.catalog.revision import Change, Revision
 from pinakes.catalog.runtime import RuntimeMetadata
 from pinakes.postgres import rows
-from pinakes.postgres.errors import NOT_MIGRATED, AnswerLost, in_catalogue_words
-from pinakes.postgres.migrate import shipped_names
+from pinakes.postgres.errors import AnswerLost, in_catalogue_words
+from pinakes.postgres.migrate import Applied, objection, shipped
 from pinakes.postgres.pages import select_page
 from pinakes.postgres.pool import Connection, Connections
 from pinakes.postgres.rows import Row
@@ -64,10 +64,10 @@ class PostgresStore:
         self._running: set[asyncio.Task[Any]] = set()
 
     async def check(self) -> None:
-        """Return if the database answers and its schema is not behind."""
+        """Return if the database answers and this version works with its schema."""
         found = await self._read(self._statements["list_migrations"], {})
-        if not shipped_names() <= {row[0] for row in found.rows}:
-            raise CatalogUnavailable(NOT_MIGRATED)
+        if problem := objection(shipped(), [Applied(*row) for row in found.rows]):
+            raise CatalogUnavailable(problem)
 
     async def create_model(self, model: Model, change: Change) -> None:
         """Keep a new model."""

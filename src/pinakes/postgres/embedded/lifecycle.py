@@ -32,6 +32,8 @@ INITDB = (
 )
 """What is settled when the data is made; the settings may be tuned in its ``postgresql.conf``."""
 
+CONNECT_SECONDS = 3
+
 PATIENCE_SECONDS = 30.0
 """How long ``start`` tries again when it meets what passes by itself."""
 
@@ -94,6 +96,7 @@ class EmbeddedPostgres:
             require_auth="scram-sha-256",
             sslmode="disable",
             gssencmode="disable",
+            connect_timeout=CONNECT_SECONDS,
         )
 
     async def stop(self) -> None:

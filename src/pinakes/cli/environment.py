@@ -1,0 +1,20 @@
+"""Read the settings for a command."""
+
+import os
+import resource
+from pathlib import Path
+
+from pinakes.cli.failure import CommandFailed
+from pinakes.postgres.embedded import is_installed
+from pinakes.settings import Settings, SettingsError, read_settings
+
+
+def read_environment(data_directory: Path | None = None) -> Settings:
+    """Read the settings; from here on no core is dumped, for it would hold passwords."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        return read_settings(
+            os.environ, data_directory=data_directory, embedded_installed=is_installed()
+        )
+    except SettingsError as error:
+        raise CommandFailed(str(error)) from error

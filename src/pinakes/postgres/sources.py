@@ -1,0 +1,154 @@
+"""Where the description of the database may stand, and what each place says in libpq's words."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+
+from pinakes.postgres.secret import ConfigurationError, Secret
+
+ALIASES = {
+    "host": ("host", "hostname", "endpoint"),
+    "port": ("port",),
+    "user": ("user", "username"),
+    "password": ("password",),
+    "dbname": ("dbname", "database", "db"),
+    "sslmode": ("sslmode",),
+    "target_session_attrs": ("target_session_attrs",),
+    "connect_timeout": ("connect_timeout",),
+}
+"""The keys of the page's secret, and what the operators call the same: the first that is there."""
+
+URI_KEYS = ("uri", "fqdn-uri", "DATABASE_URL", "dsn")
+SYSTEM = b"system"
+"""In place of certificates: those that the operating system trusts."""
+
+CA_KEYS = ("ca.crt", "certificates", "sslrootcert", "server-ca.pem")
+
+LIBPQ_VARIABLES = {
+    "host": "PGHOST",
+    "port": "PGPORT",
+    "user": "PGUSER",
+    "password": "PGPASSWORD",
+    "dbname": "PGDATABASE",
+    "sslmode": "PGSSLMODE",
+    "target_session_attrs": "PGTARGETSESSIONATTRS",
+    "connect_timeout": "PGCONNECT_TIMEOUT",
+}
+"""What counts of libpq's own environment; its services, passfile and options never do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A client certificate with its chain, and its key, both PEM."""
+
+    certificate: bytes
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """The authorities that are trusted, and the certificate that we show: None for the lack."""
+
+    ca: bytes | None = None
+    certificate: Certificate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One place: what it says, by libpq's keyword, and what each keyword is called there."""
+
+    values: Mapping[str, str] = field(repr=False)
+    names: Mapping[str, str]
+    """What each keyword is called here, also one without a value: for messages."""
+    read_trust: Callable[[], Trust]
+    """Raises ConfigurationError: so it is asked only where the login is of this place."""
+
+
+def secret_source(secret: Secret, read_trust: Callable[[], Trust]) -> Source:
+    """Read the secret of the page, or one of those that the operators make.
+
+    A key of its own wins over what a connection string says.
+    """
+    key_of_uri = next((key for key in URI_KEYS if secret.files.get(key)), None)
+    values = _read_uri(secret, key_of_uri) if key_of_uri else {}
+    names = dict.fromkeys(values, str(key_of_uri))
+    for keyword, aliases in ALIASES.items():
+        key = next((key for key in aliases if secret.files.get(key)), None)
+        if key is not None and (value := secret.text(key)):
+            values[keyword], names[keyword] = value, key
+    return Source(
+        values,
+        names={
+            keyword: f"{names.get(keyword, aliases[0])} in {secret.directory}"
+            for keyword, aliases in ALIASES.items()
+        },
+        read_trust=read_trust,
+    )
+
+
+def ca_of(secret: Secret) -> bytes | None:
+    """Return the certificates of the authorities that a secret trusts, where it has the key."""
+    return next((secret.files[key] for key in CA_KEYS if key in secret.files), None)
+
+
+def variables_source(environment: Mapping[str, str], read_trust: Callable[[], Trust]) -> Source:
+    """Read METADATA_PG_*; the certificates come from the mounted secrets."""
+    names = {keyword: f"METADATA_PG_{keyword.upper()}" for keyword in ALIASES}
+    return Source(_present(environment, names), names, read_trust)
+
+
+def libpq_source(environment: Mapping[str, str]) -> Source:
+    """Read libpq's own variables, files that they name included."""
+
+    def read_trust() -> Trust:
+        is_system = environment.get("PGSSLROOTCERT") == SYSTEM.decode()
+        ca = SYSTEM if is_system else _file(environment, "PGSSLROOTCERT")
+        return Trust(ca, _certificate_files(environment))
+
+    return Source(_present(environment, LIBPQ_VARIABLES), LIBPQ_VARIABLES, read_trust)
+
+
+def _present(environment: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
+    for name in names.values():
+        if not _is_text(environment.get(name, "")):
+            raise ConfigurationError(f"{name} is not UTF-8")
+    return {keyword: environment[name] for keyword, name in names.items() if environment.get(name)}
+
+
+def _is_text(value: str) -> bool:
+    """Tell text from bytes that the environment had to disguise."""
+    return value.encode(errors="replace").decode() == value
+
+
+def _certificate_files(environment: Mapping[str, str]) -> Certificate | None:
+    certificate, key = (_file(environment, name) for name in ("PGSSLCERT", "PGSSLKEY"))
+    if certificate is None and key is None:
+        return None
+    return Certificate(certificate or b"", key or b"")
+
+
+def _file(environment: Mapping[str, str], name: str) -> bytes | None:
+    path = environment.get(name)
+    if not path:
+        return None
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ConfigurationError(
+            f"the file that {name} names cannot be read: {error.strerror}"
+        ) from error
+
+
+def _read_uri(secret: Secret, key: str) -> dict[str, str]:
+    """Read a connection string, of which only what can be meant to be in a secret is taken."""
+    try:
+        values = conninfo_to_dict(secret.text(key))
+    except ProgrammingError:
+        raise ConfigurationError(f"{key} in {secret.directory} is no PostgreSQL URI") from None
+    if foreign := sorted(set(values) - set(ALIASES)):
+        problem = f"asks for {', '.join(foreign)}, which a secret cannot set"
+        raise ConfigurationError(f"{key} in {secret.directory} {problem}")
+    return {keyword: str(value) for keyword, value in values.items() if value is not None}

@@ -1,0 +1,59 @@
+-- The two roles of a Pinakes catalogue: {owner} owns and migrates it, {runtime} serves it.
+-- Run this in the catalogue's database, as a superuser or as a role that may create roles and
+-- schemas. It may be run again, before or after 'pinakes migrate', and sets no password: give one to
+-- each role (in psql: \password), or let both log in by certificate.
+
+begin;
+
+do $roles$
+begin
+    if not exists (select from pg_catalog.pg_roles where rolname = {owner_text}) then
+        create role {owner} login;
+    end if;
+    if not exists (select from pg_catalog.pg_roles where rolname = {runtime_text}) then
+        create role {runtime} login;
+    end if;
+    -- Only a member of a role may make a schema for it; a superuser is a member of all.
+    if current_user <> {owner_text}
+        and not (select rolsuper from pg_catalog.pg_roles where rolname = current_user)
+    then
+        grant {owner} to current_user;
+    end if;
+    if not (
+        pg_catalog.has_database_privilege({owner_text}, pg_catalog.current_database(), 'connect')
+        and
+        pg_catalog.has_database_privilege({runtime_text}, pg_catalog.current_database(), 'connect')
+    )
+    then
+        execute pg_catalog.format(
+            'grant connect on database %I to %I, %I',
+            pg_catalog.current_database(), {owner_text}, {runtime_text}
+        );
+    end if;
+end
+$roles$;
+
+create schema if not exists {schema} authorization {owner};
+grant usage, create on schema {schema} to {owner};
+grant usage on schema {schema} to {runtime};
+
+-- The tables that are there, and those that {owner} will make.
+grant select, insert, update, delete on all tables in schema {schema} to {runtime};
+alter default privileges for role {owner} in schema {schema}
+    grant select, insert, update, delete on tables to {runtime};
+
+-- History is only added to, and the list of migrations is only read. 'pinakes migrate' sees to the
+-- same for tables that it makes later.
+do $roles$
+begin
+    if pg_catalog.to_regclass(pg_catalog.format('%I.model_revisions', {schema_text})) is not null
+    then
+        revoke update, delete on {schema}.model_revisions from {runtime};
+    end if;
+    if pg_catalog.to_regclass(pg_catalog.format('%I.migrations', {schema_text})) is not null then
+        revoke insert, update, delete on {schema}.migrations from {runtime};
+    end if;
+end
+$roles$;
+
+commit;
