@@ -4,10 +4,10 @@ import argparse
 import sys
 from importlib.metadata import version
 
-from pinakes.cli import migrate, serve
+from pinakes.cli import doctor, migrate, roles, serve
 from pinakes.cli.failure import CommandFailed
 
-COMMANDS = {"serve": serve, "migrate": migrate}
+COMMANDS = {"serve": serve, "migrate": migrate, "roles": roles, "doctor": doctor}
 
 
 def main() -> None:

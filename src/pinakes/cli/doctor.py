@@ -1,0 +1,43 @@
+"""``pinakes doctor``: why it does not connect, or what would be unwise."""
+
+import argparse
+import sys
+
+from pinakes.cli.environment import read_environment
+from pinakes.doctor.examination import examine
+from pinakes.doctor.finding import Status
+from pinakes.doctor.report import as_json, as_table
+
+HELP = "say why the database cannot be used, and what to do about it"
+
+DESCRIPTION = """\
+Walk from the keys of the secret to a row that is written and rolled back, and say for each check
+what was seen and, where it fails, the one thing to do. Nothing is changed, and no password is ever
+printed. The exit code is 0 where no check failed, else 1.
+
+Every check is described in docs/reference/checks.md.
+"""
+
+EPILOG = """\
+examples:
+  pinakes doctor            a line a check, and what to do below it
+  pinakes doctor --json     one list of {check, status, message, fix}
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Examine, print, and exit with 1 where a check failed."""
+    findings = examine(read_environment())
+    print(as_json(findings) if arguments.json else _printable(as_table(findings)))
+    if any(finding.status is Status.FAILED for finding in findings):
+        sys.exit(1)
+
+
+def _printable(text: str) -> str:
+    """Replace what the terminal has no letters for, such as the marks."""
+    return text.encode(sys.stdout.encoding, errors="replace").decode(sys.stdout.encoding)

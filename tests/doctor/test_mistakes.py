@@ -1,0 +1,205 @@
+"""Every mistake that can be made with the secret, and the one thing that the doctor says to do."""
+
+import psycopg
+import pytest
+
+from doctor.ward import Doctor, Ward
+from pinakes.postgres.embedded.server import free_port
+from tls.servers import CERTIFIED, EITHER, PLAIN_ONLY, TLS_ONLY
+
+
+def test_what_works_is_all_well(ward: Ward, doctor: Doctor) -> None:
+    found = doctor(ward.secret())
+    assert not found.failed()
+    assert found.message("tls.session").startswith("TLSv1.3")
+    assert "doctor: all well" in found.printed()
+    assert found.message("schema.write") == "a model was written, and rolled back"
+
+
+def test_nothing_of_the_written_row_stays(ward: Ward, doctor: Doctor) -> None:
+    doctor(ward.secret())
+    with psycopg.connect(ward.main.conninfo()) as connection:
+        assert not list(connection.execute("select from pinakes.models"))
+        assert not list(connection.execute("select from pinakes.model_revisions"))
+
+
+def test_a_closed_port(ward: Ward, doctor: Doctor) -> None:
+    found = doctor(ward.secret(port=str(free_port())))
+    assert found.failed() == ["tcp.connect"]
+    assert "connection refused" in found.message("tcp.connect")
+    assert "start PostgreSQL there" in found.fix("tcp.connect")
+    assert "port in " in found.fix("tcp.connect")
+    assert found.message("auth.login") == "not looked at, since tcp.connect failed"
+    assert "→ start PostgreSQL there" in found.printed()
+    assert "doctor: 1 check failed" in found.printed()
+
+
+def test_a_host_that_is_not_known(ward: Ward, doctor: Doctor) -> None:
+    found = doctor(ward.secret(host="db.invalid"))
+    assert found.failed() == ["dns.resolve"]
+    assert found.fix("dns.resolve").startswith("correct host in ")
+
+
+def test_the_wrong_authority(ward: Ward, doctor: Doctor) -> None:
+    found = doctor(ward.secret(**{"ca.crt": ward.foreign.pem.decode()}))
+    assert found.failed() == ["tls.chain"]
+    assert "issued by CN=intermediate" in found.message("tls.chain")
+    assert found.fix("tls.chain").startswith("put the certificate of that authority")
+
+
+def test_an_authority_without_its_root(ward: Ward, doctor: Doctor) -> None:
+    found = doctor(ward.secret(**{"ca.crt": ward.intermediate.pem.decode()}))
+    assert found.failed() == ["cert.authorities"]
+    assert found.fix("cert.authorities") == "add the certificate of CN=root to ca.crt"
+
+
+def test_no_authority_for_verify_full(ward: Ward, doctor: Doctor) -> None:
+    found = doctor(ward.secret(**{"ca.crt": None}))
+    assert found.failed() == ["secret.values"]
+    assert found.fix("secret.values") == "add the authority's certificate to the secret, as ca.crt"
+
+
+def test_an_authority_beside_prefer(ward: Ward, doctor: Doctor) -> None:
+    found = doctor(ward.secret(sslmode="prefer"))
+    assert found.failed() == ["secret.values"]
+    assert found.fix("secret.values") == "set sslmode to verify-full"
+
+
+@pytest.mark.parametrize("content", ["", "no certificate"])
+def test_an_authority_that_cannot_be_read(ward: Ward, doctor: Doctor, content: str) -> None:
+    found = doctor(ward.secret(**{"ca.crt": content}))
+    assert found.failed() == ["cert.authorities"]
+    assert "into ca.crt, as PEM" in found.fix("cert.authorities")
+
+
+def test_a_host_that_is_not_in_the_certificate(ward: Ward, doctor: Doctor) -> None:
+    found = doctor(ward.secret(host="127.0.0.1"))
+    assert found.failed() == ["tls.names"]
+    assert "127.0.0.1 is not in the server's certificate" in found.message("tls.names")
+    assert "for localhost" in found.message("tls.names")
+    assert found.fix("tls.names").endswith("such as localhost")
+
+
+def test_a_server_certificate_that_has_expired(ward: Ward, doctor: Doctor) -> None:
+    ward.changing.present(ward.root.issue("server", "localhost", expired=True))
+    found = doctor(ward.secret(ward.changing))
+    assert found.failed() == ["tls.chain"]
+    assert "expired on" in found.message("tls.chain")
+    assert found.fix("tls.chain") == "renew the certificate of the server"
+
+
+def test_a_server_certificate_that_nobody_signed(ward: Ward, doctor: Doctor) -> None:
+    ward.changing.present(ward.foreign.issue("server", "localhost"))
+    found = doctor(ward.secret(ward.changing, sslmode="verify-ca"))
+    assert found.failed() == ["tls.chain"]
+    assert "issued by CN=foreign" in found.message("tls.chain")
+
+
+def test_a_server_without_tls(ward: Ward, doctor: Doctor) -> None:
+    found = doctor(ward.secret(ward.without_tls, sslmode="require", **{"ca.crt": None}))
+    assert found.failed() == ["tls.request"]
+    assert "speaks no TLS, which sslmode require asks for" in found.message("tls.request")
+    assert found.fix("tls.request").startswith("switch TLS on in the server")
+
+
+def test_a_server_that_wants_tls(ward: Ward, doctor: Doctor) -> None:
+    found = doctor(ward.secret(user=TLS_ONLY, sslmode="disable"))
+    assert found.failed() == ["auth.startup"]
+    assert "only with TLS" in found.message("auth.startup")
+    assert found.fix("auth.startup").startswith("set sslmode to verify-full")
+
+
+def test_a_login_that_pg_hba_does_not_know(ward: Ward, doctor: Doctor) -> None:
+    found = doctor(ward.secret(user=PLAIN_ONLY))
+    assert found.failed() == ["auth.startup"]
+    assert "pg_hba.conf of the server has no entry" in found.message("auth.startup")
+    assert found.fix("auth.startup").startswith("add to pg_hba.conf: hostssl metadata plain_only")
+
+
+def test_a_client_certificate_that_is_missing(ward: Ward, doctor: Doctor) -> None:
+    found = doctor(ward.secret(user=CERTIFIED))
+    assert found.failed() == ["auth.startup"]
+    assert "asks for a client certificate" in found.message("auth.startup")
+    assert "METADATA_PG_CLIENT_TLS_DIR" in found.fix("auth.startup")
+
+
+def test_a_client_certificate_of_a_stranger(ward: Ward, doctor: Doctor) -> None:
+    found = doctor(ward.secret(user=CERTIFIED), ward.foreign.issue(CERTIFIED))
+    assert found.failed() == ["auth.startup"]
+    assert "does not accept our client certificate" in found.message("auth.startup")
+    assert "signed by an authority in the server's ssl_ca_file" in found.fix("auth.startup")
+
+
+def test_a_client_certificate_that_has_expired(ward: Ward, doctor: Doctor) -> None:
+    found = doctor(ward.secret(user=CERTIFIED), ward.root.issue(CERTIFIED, expired=True))
+    assert found.failed() == ["auth.startup"]
+    assert "our client certificate has expired" in found.message("auth.startup")
+    assert found.fix("auth.startup") == "renew tls.crt"
+    assert "tls.crt expired on" in found.message("cert.expiry")
+
+
+def test_a_client_certificate_without_its_own_key(ward: Ward, doctor: Doctor) -> None:
+    one, other = ward.root.issue(CERTIFIED), ward.root.issue(CERTIFIED)
+    mixed = type(one)(one.certificate, other.key)
+    found = doctor(ward.secret(user=CERTIFIED), mixed)
+    assert found.failed() == ["cert.pair"]
+    assert found.message("cert.pair") == "tls.crt and tls.key are no pair"
+
+
+def test_a_wrong_password(ward: Ward, doctor: Doctor) -> None:
+    found = doctor(ward.secret(password="not this one"))
+    assert found.failed() == ["auth.login"]
+    assert "SCRAM" in found.message("auth.startup")
+    assert found.message("auth.login") == f"the password of {EITHER} is wrong"
+    assert "correct password in " in found.fix("auth.login")
+    assert "not this one" not in str(found.findings) + found.printed()
+
+
+def test_a_missing_password(ward: Ward, doctor: Doctor) -> None:
+    found = doctor(ward.secret(password=None))
+    assert found.failed() == ["auth.login"]
+    assert found.fix("auth.login") == "add the key password to the secret"
+
+
+def test_a_missing_database(ward: Ward, doctor: Doctor) -> None:
+    found = doctor(ward.secret(dbname="elsewhere"))
+    assert found.failed() == ["auth.login"]
+    assert "there is no database elsewhere" in found.message("auth.login")
+    assert found.fix("auth.login").startswith("create it (createdb elsewhere), or correct dbname")
+
+
+def test_a_role_without_rights(ward: Ward, doctor: Doctor) -> None:
+    found = doctor(ward.secret(user=TLS_ONLY))
+    assert found.failed() == ["role.privileges"]
+    assert found.message("role.privileges") == "tls_only may not look into the schema pinakes"
+    assert "'pinakes roles --sql --runtime tls_only'" in found.fix("role.privileges")
+    assert found.message("schema.write") == "not looked at, since role.privileges failed"
+
+
+def test_a_role_that_may_only_read(ward: Ward, doctor: Doctor) -> None:
+    with psycopg.connect(ward.main.conninfo(), autocommit=True) as connection:
+        connection.execute("grant usage on schema pinakes to certificate_only")
+        connection.execute("grant select on all tables in schema pinakes to certificate_only")
+    found = doctor(ward.secret(user="certificate_only", password=None), ward.root.issue(CERTIFIED))
+    assert found.failed() == ["role.privileges"]
+    assert "INSERT, UPDATE, DELETE on pinakes.models" in found.message("role.privileges")
+    assert "INSERT on pinakes.model_revisions" in found.message("role.privileges")
+
+
+def test_a_database_that_is_not_migrated(ward: Ward, doctor: Doctor) -> None:
+    found = doctor(ward.secret(ward.without_tls, sslmode="disable"))
+    assert found.failed() == ["schema.version"]
+    assert found.fix("schema.version").startswith("run 'pinakes migrate'")
+
+
+def test_a_misspelt_key(ward: Ward, doctor: Doctor) -> None:
+    found = doctor(ward.secret(user=None, usr="either"))
+    assert found.failed() == ["secret.keys"]
+    assert found.fix("secret.keys") == "call usr, which nobody reads, user"
+
+
+def test_a_secret_that_is_not_mounted(doctor: Doctor) -> None:
+    found = doctor(METADATA_PG_SECRET_DIR="/nowhere/at/all")
+    assert found.failed() == ["secret.source"]
+    assert "is no directory" in found.message("secret.source")
+    assert found.fix("secret.source").startswith("mount the secret at /nowhere/at/all")
