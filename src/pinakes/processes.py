@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from typing import assert_never
 
 from pinakes.api.application import application
@@ -15,6 +16,7 @@ from pinakes.catalog.errors import CatalogDisabled, CatalogUnavailable
 from pinakes.catalog.service import ModelCatalog
 from pinakes.postgres.connection import SECRET_DIRECTORY, Configuration, ConnectionReader
 from pinakes.postgres.embedded import EmbeddedPostgres
+from pinakes.postgres.expiry import expiry_readings
 from pinakes.postgres.files import PrivateFiles
 from pinakes.postgres.migrate import MigrationError, migrate
 from pinakes.postgres.pool import Connections, NoConnections, Pool
@@ -62,7 +64,9 @@ async def _serve(
 ) -> None:
     async with _connections(settings.database, settings.schema, telemetry) as connections:
         closed = CatalogDisabled(DISABLED) if isinstance(settings.database, NoDatabase) else None
-        catalog = ModelCatalog(PostgresStore(connections, settings.schema))
+        store = PostgresStore(connections, settings.schema)
+        telemetry.metrics.read_from(store.readings)
+        catalog = ModelCatalog(store)
         gate = Gate(settings.allowed_hosts, closed)
         server = Server(application(catalog, gate, telemetry), telemetry)
         _on_signal(server.stop)
@@ -109,6 +113,7 @@ async def _configured(
         migrator = migration_reader(database)
         migration = asyncio.create_task(_migrate_until_done(migrator, schema, telemetry))
         stack.callback(migration.cancel)
+    telemetry.metrics.read_from(partial(expiry_readings, reader))
     return await _pool(reader.conninfo, telemetry, stack)
 
 

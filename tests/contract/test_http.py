@@ -117,7 +117,16 @@ def test_health_is_told_to_any_host(server: RunningServer, path: str) -> None:
 def test_metrics_are_told_to_any_host(server: RunningServer) -> None:
     answer = httpx.get(f"{server.url}/metrics", headers={"Host": "10.0.0.1"})
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
-    assert "pinakes_request_seconds_bucket" in answer.text
+    assert "# TYPE pinakes_request_seconds histogram" in answer.text
+
+
+def test_metrics_tell_of_the_pool_and_the_schema(server: RunningServer) -> None:
+    httpx.get(f"{server.url}/readyz").raise_for_status()
+    lines = httpx.get(f"{server.url}/metrics").text.splitlines()
+    metrics = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    assert float(metrics["pinakes_pool_connections"]) >= 1
+    assert float(metrics["pinakes_pool_requests"]) >= 1
+    assert float(metrics["pinakes_schema_version"]) >= 1
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,19 @@
-"""The two stores that must behave alike."""
+"""The stores that must behave alike: in memory, and PostgreSQL, new and as old as there is."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
 from memory_store import MemoryStore
-from parts import SCHEMA
+from parts import SCHEMA, migrated, new_database
 from pinakes.catalog.store import Store
 from pinakes.postgres.pool import Pool
 from pinakes.postgres.store import PostgresStore
+from tls.servers import cluster_of, find_programs, make_template, missing_programs
 
 Result = TypeVar("Result")
 
@@ -19,12 +22,31 @@ Play = Callable[[Story[Result]], Result]
 """Runs a story, which is a coroutine function, against a store that is empty at first."""
 
 
-@pytest.fixture(params=["memory", "postgres"])
+@pytest.fixture(scope="session")
+def oldest_postgres() -> Iterator[str]:
+    """The oldest PostgreSQL that can be had: the conninfo of its administrator."""
+    if missing := missing_programs():
+        pytest.skip(missing)
+    with tempfile.TemporaryDirectory(prefix="pinakes-oldest-") as place:
+        programs = find_programs()
+        template = make_template(programs, Path(place))
+        with cluster_of(programs, template, "oldest", pair=None) as cluster:
+            yield cluster.conninfo()
+
+
+@pytest.fixture(params=["memory", "postgres", "oldest postgres"])
 def play(request: pytest.FixtureRequest) -> Play[object]:
     if request.param == "memory":
         return lambda story: asyncio.run(_run(story, MemoryStore()))
-    conninfo: str = request.getfixturevalue("fresh_database")
+    conninfo = _empty_catalogue(request)
     return lambda story: asyncio.run(_in_postgres(story, conninfo))
+
+
+def _empty_catalogue(request: pytest.FixtureRequest) -> str:
+    if request.param == "oldest postgres":
+        return migrated(new_database(request.getfixturevalue("oldest_postgres")))
+    conninfo: str = request.getfixturevalue("fresh_database")
+    return conninfo
 
 
 async def _run(story: Story[object], store: Store) -> object:

@@ -73,9 +73,8 @@ class ConnectionReader:
         """
         sources = list(_read_sources(self._configuration))
         login = _login_of(sources)
-        given = _mode_of(login)
-        trust = Trust() if given is SslMode.DISABLE else login.read_trust()
-        mode = given or default_mode(trust.ca)
+        trust = _trust_of(login)
+        mode = _mode_of(login) or default_mode(trust.ca)
         parameters = DEFAULTS | _places_of(sources, login) | {"user": login.values["user"]}
         if password := login.values.get("password"):
             parameters["password"] = password
@@ -83,6 +82,13 @@ class ConnectionReader:
         authorities = read_authorities(mode, trust.ca)
         parameters["sslrootcert"] = self._files.path_of(authorities) if authorities else NOWHERE
         return make_conninfo(**parameters, **self._certificate_parameters(trust.certificate))
+
+    def trust(self) -> Trust:
+        """Return whom a connection trusts now, and which certificate it shows.
+
+        Raises ConfigurationError as ``conninfo`` does.
+        """
+        return _trust_of(_login_of(list(_read_sources(self._configuration))))
 
     def _certificate_parameters(self, certificate: Certificate | None) -> dict[str, str]:
         if certificate is None:
@@ -125,6 +131,10 @@ def _read_certificate(directory: str | None) -> Certificate | None:
         return None
     secret: Secret = read_secret(Path(directory))
     return Certificate(secret.files.get("tls.crt", b""), secret.files.get("tls.key", b""))
+
+
+def _trust_of(login: Source) -> Trust:
+    return Trust() if _mode_of(login) is SslMode.DISABLE else login.read_trust()
 
 
 def _login_of(sources: Sequence[Source]) -> Source:

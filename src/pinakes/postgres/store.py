@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping
 from contextlib import aclosing
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -22,11 +22,12 @@ from pinakes.catalog.revision import Change, Revision
 from pinakes.catalog.runtime import RuntimeMetadata
 from pinakes.postgres import rows
 from pinakes.postgres.errors import AnswerLost, in_catalogue_words
-from pinakes.postgres.migrate import Applied, objection, shipped
+from pinakes.postgres.migrate import Applied, latest, objection, shipped
 from pinakes.postgres.pages import select_page
 from pinakes.postgres.pool import Connection, Connections
 from pinakes.postgres.rows import Row
 from pinakes.postgres.statements import load_statements
+from pinakes.telemetry import Reading
 
 ANSWER_SECONDS = 9.0
 """No method takes longer: the API promises an answer within ten seconds."""
@@ -61,13 +62,22 @@ class PostgresStore:
         self._connections = connections
         self._schema = schema
         self._statements = load_statements(schema)
+        self._shipped = shipped()
+        self._schema_version = 0
         self._running: set[asyncio.Task[Any]] = set()
 
     async def check(self) -> None:
         """Return if the database answers and this version works with its schema."""
         found = await self._read(self._statements["list_migrations"], {})
-        if problem := objection(shipped(), [Applied(*row) for row in found.rows]):
+        applied = [Applied(*row) for row in found.rows]
+        self._schema_version = latest(applied)
+        if problem := objection(self._shipped, applied):
             raise CatalogUnavailable(problem)
+
+    def readings(self) -> Iterator[Reading]:
+        """Tell how far the schema was when it was last looked at; 0 before that."""
+        description = "The number of the last migration that was seen to be applied"
+        yield Reading("pinakes_schema_version", description, self._schema_version)
 
     async def create_model(self, model: Model, change: Change) -> None:
         """Keep a new model."""

@@ -1,28 +1,25 @@
 """Read from a certificate what a person asks about it: whose, by whom, for which names, how long.
 
-Python's ssl tells this only of certificates that it trusts; a doctor wants to see the others. The
-structure is that of RFC 5280, section 4.1.
+Python's ssl tells this only of certificates that it trusts; a doctor wants to see the others.
 """
 
 import ipaddress
 import re
-import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 
 PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
-UTC_TIME, DNS_NAME, IP_ADDRESS, EXTENSIONS, VERSION = 0x17, 0x82, 0x87, 0xA3, 0xA0
-LONG_FORM = 0x80
-LAST_CENTURY = b"50"
-"""A two-digit year from here on is one of the twentieth century."""
-
-COMMON_NAME, ALTERNATIVE_NAMES = b"\x55\x04\x03", b"\x55\x1d\x11"
-NAMES = {COMMON_NAME: "CN", b"\x55\x04\x0b": "OU", b"\x55\x04\x0a": "O"}
-"""Object identifiers: 2.5.4.3, 2.5.29.17, 2.5.4.11 and 2.5.4.10."""
-
-Element = tuple[int, bytes]
+SHOWN = {
+    NameOID.COMMON_NAME: "CN",
+    NameOID.ORGANIZATIONAL_UNIT_NAME: "OU",
+    NameOID.ORGANIZATION_NAME: "O",
+}
+"""What is shown of a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,32 +58,37 @@ def read_certificates(pem: bytes) -> list[X509]:
     found: list[X509] = []
     for block in PEM.findall(pem):
         try:
-            found.append(_read(ssl.PEM_cert_to_DER_cert(block.decode())))
-        except (ValueError, IndexError, StopIteration):
+            found.append(_read(x509.load_pem_x509_certificate(block)))
+        except (ValueError, x509.InvalidVersion):
             continue
     return found
 
 
-def _read(der: bytes) -> X509:
-    [(_, certificate)] = _elements(der)
-    _, signed = next(_elements(certificate))
-    fields = [element for element in _elements(signed) if element[0] != VERSION]
-    (_, issuer), (_, validity), (_, subject) = fields[2:5]
-    begins, ends = (_time(element) for element in _elements(validity))
-    alternatives = list(_alternatives(fields))
+def _read(certificate: x509.Certificate) -> X509:
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    alternatives = _alternatives(certificate)
     return X509(
-        subject=_written(subject),
-        issuer=_written(issuer),
-        common_name=dict(_attributes(subject)).get(COMMON_NAME, ""),
-        dns_names=[
-            text.decode("ascii", "replace") for tag, text in alternatives if tag == DNS_NAME
-        ],
-        addresses=[
-            str(ipaddress.ip_address(raw)) for tag, raw in alternatives if tag == IP_ADDRESS
-        ],
-        begins=begins,
-        ends=ends,
+        subject=_written(certificate.subject),
+        issuer=_written(certificate.issuer),
+        common_name=str(names[-1].value) if names else "",
+        dns_names=alternatives.get_values_for_type(x509.DNSName),
+        addresses=[str(one) for one in alternatives.get_values_for_type(x509.IPAddress)],
+        begins=certificate.not_valid_before_utc,
+        ends=certificate.not_valid_after_utc,
     )
+
+
+def _alternatives(certificate: x509.Certificate) -> x509.SubjectAlternativeName:
+    extension = x509.SubjectAlternativeName
+    try:
+        return certificate.extensions.get_extension_for_class(extension).value
+    except x509.ExtensionNotFound:
+        return extension([])
+
+
+def _written(name: x509.Name) -> str:
+    known = [(SHOWN[one.oid], one.value) for one in name if one.oid in SHOWN]
+    return ", ".join(f"{what}={text}" for what, text in known)
 
 
 def _is_address(host: str) -> bool:
@@ -95,45 +97,3 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _elements(der: bytes) -> Iterator[Element]:
-    """Yield tag and content of each element: the grammar of DER."""
-    place = 0
-    while place < len(der):
-        tag, length, place = der[place], der[place + 1], place + 2
-        if length & LONG_FORM:
-            size = length & ~LONG_FORM
-            length, place = int.from_bytes(der[place : place + size], "big"), place + size
-        yield tag, der[place : place + length]
-        place += length
-
-
-def _attributes(name: bytes) -> Iterator[tuple[bytes, str]]:
-    for _, relative in _elements(name):
-        for _, pair in _elements(relative):
-            (_, identifier), (_, text) = _elements(pair)
-            yield identifier, text.decode(errors="replace")
-
-
-def _written(name: bytes) -> str:
-    known = [(NAMES[what], text) for what, text in _attributes(name) if what in NAMES]
-    return ", ".join(f"{what}={text}" for what, text in known)
-
-
-def _time(element: Element) -> datetime:
-    tag, text = element
-    if tag == UTC_TIME:
-        text = (b"20" if text[:2] < LAST_CENTURY else b"19") + text
-    return datetime.strptime(text.decode(), "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
-
-
-def _alternatives(fields: Sequence[Element]) -> Iterator[Element]:
-    for tag, content in fields:
-        if tag == EXTENSIONS:
-            [(_, extensions)] = _elements(content)
-            for _, extension in _elements(extensions):
-                (_, identifier), *_, (_, value) = _elements(extension)
-                if identifier == ALTERNATIVE_NAMES:
-                    [(_, names)] = _elements(value)
-                    yield from _elements(names)

@@ -9,7 +9,7 @@ from pinakes.postgres.migrate.errors import MigrationError
 from pinakes.postgres.migrate.migration import SHIPPED, read_migrations, shipped
 from pinakes.postgres.migrate.plan import write_plan
 from pinakes.postgres.migrate.runner import look, migrate
-from pinakes.postgres.migrate.state import EMPTY, Applied, State, objection, pending
+from pinakes.postgres.migrate.state import EMPTY, Applied, State, latest, objection, pending
 
 __all__ = [
     "EMPTY",
@@ -17,6 +17,7 @@ __all__ = [
     "Applied",
     "MigrationError",
     "State",
+    "latest",
     "look",
     "migrate",
     "objection",

@@ -50,6 +50,12 @@ def pending(
     return missing
 
 
+def latest(applied: Sequence[Applied]) -> int:
+    """Return the number of the last migration that was applied; 0 where none was."""
+    numbers = [one.name.partition("_")[0] for one in applied]
+    return max((int(number) for number in numbers if number.isdecimal()), default=0)
+
+
 def objection(migrations: Sequence[Migration], applied: Sequence[Applied]) -> str:
     """Say why this version cannot work with a schema; nothing where it can.
 
