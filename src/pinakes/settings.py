@@ -93,7 +93,8 @@ def _read_database(
     enabled = _read_truth(environment, "METADATA_PG_ENABLED")
     if enabled is False:
         return NoDatabase()
-    if described := _beginning_with(DATABASE_PREFIX, environment):
+    described = _beginning_with(DATABASE_PREFIX, environment)
+    if described or environment.get("PINAKES_MIGRATE_SECRET_DIR"):
         return ConfiguredDatabase(
             environment=described,
             libpq_environment=_beginning_with(LIBPQ_PREFIX, environment) if enabled else {},

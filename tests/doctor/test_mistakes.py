@@ -190,6 +190,7 @@ def test_a_database_that_is_not_migrated(ward: Ward, doctor: Doctor) -> None:
     found = doctor(ward.secret(ward.without_tls, sslmode="disable"))
     assert found.failed() == ["schema.version"]
     assert found.fix("schema.version").startswith("run 'pinakes migrate'")
+    assert 'create schema "pinakes" authorization' in found.fix("schema.version")
 
 
 def test_a_misspelt_key(ward: Ward, doctor: Doctor) -> None:

@@ -112,8 +112,9 @@ REASONS = [
     Reason(
         "-",
         "read-only|hot standby|not in hot standby|recovery",
-        "no host that answers has the wanted state (target_session_attrs); a standby is read-only",
-        "name the primary in {place_of_host}",
+        "no host that answers has the wanted state (target_session_attrs): each is a standby, or"
+        " read-only by default_transaction_read_only",
+        "name the primary in {place_of_host}, or let it take writes again",
     ),
 ]
 """What a server says, and what to do about it; the first that fits. By the SQLSTATE where there is

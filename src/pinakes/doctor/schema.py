@@ -8,12 +8,23 @@ def version(evidence: Evidence) -> Verdict:
     """Whether this version works with what was migrated."""
     migrated = look_at_schema(evidence.description.conninfo, evidence.schema)
     if migrated.is_behind:
-        return failed(migrated.problem, "run 'pinakes migrate', as the role that owns the schema")
+        return failed(migrated.problem, _how_to_migrate(evidence))
     if migrated.problem:
         return failed(
             migrated.problem, "run the version of Pinakes that migrated it, or a later one"
         )
     return ok(f"migrated to {migrated.last}")
+
+
+def _how_to_migrate(evidence: Evidence) -> str:
+    if evidence.session.ask("may_create_schema") != [(False,)]:
+        return "run 'pinakes migrate', as the role that owns the schema"
+    role = evidence.description.parameters["user"]
+    return (
+        "run 'pinakes migrate' with the secret of a role that may create a schema; for it to be"
+        f' this role, an administrator first runs: create schema "{evidence.schema}"'
+        f' authorization "{role}"'
+    )
 
 
 def comparison(evidence: Evidence) -> Verdict:

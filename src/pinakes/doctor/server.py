@@ -28,6 +28,7 @@ PREPARES = (1, 21)
 """The PgBouncer from which on prepared statements survive its transaction pooling."""
 
 
+REVOKE = 'run as its owner: revoke {excess} on "{schema}".model_revisions from "{role}"'
 GRANT = (
     "run what 'pinakes roles --sql --runtime {role}' prints, as an administrator of the database"
 )
@@ -120,6 +121,9 @@ def privileges(evidence: Evidence) -> Verdict:
     if lacking := evidence.session.ask("lacking_privileges"):
         told = [f"{privileges} on {evidence.schema}.{table}" for table, privileges in lacking]
         return failed(f"{role} lacks {'; '.join(told)}", GRANT.format(role=role))
+    for (excess,) in evidence.session.ask("excess_privileges"):
+        told = f"{role} may change the history: {excess} on {evidence.schema}.model_revisions"
+        return warning(told, REVOKE.format(excess=excess, schema=evidence.schema, role=role))
     tables = [name for (name,) in evidence.session.ask("tables")]
     return ok(f"on {', '.join(tables)}" if tables else "there is no table yet")
 

@@ -33,6 +33,9 @@ def _examine(check: Check, evidence: Evidence) -> Verdict:
         verdict = check.examine(evidence)
     except CatalogUnavailable as error:
         verdict = failed(f"it could not be found out: {error}", "run 'pinakes doctor' again")
+    except Exception as error:  # noqa: BLE001 - one check that breaks must not cost the others
+        told = f"it could not be found out: the check itself broke ({type(error).__name__})"
+        verdict = failed(told, "report it to the maintainers")
     works = isinstance(evidence.login, Session)
     if works and check.is_about_connecting and verdict.status is Status.FAILED:
         return replace(verdict, status=Status.WARNING)

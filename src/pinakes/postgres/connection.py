@@ -1,6 +1,7 @@
 """From the configuration to what libpq connects with: read anew for every connection."""
 
 import os
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,13 +30,14 @@ NOWHERE = "/dev/null/nowhere"
 DEFAULTS = {
     "connect_timeout": "3",
     "target_session_attrs": "read-write",
-    "application_name": "pinakes",
+    "application_name": f"pinakes/{socket.gethostname()}",
     "keepalives": "1",
     "keepalives_idle": "30",
     "keepalives_interval": "10",
     "keepalives_count": "3",
     "tcp_user_timeout": "15000",
     "gssencmode": "disable",
+    "client_encoding": "UTF8",
     "options": "",
     "passfile": NOWHERE,
     "sslcrl": NOWHERE,

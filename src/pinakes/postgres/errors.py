@@ -49,7 +49,7 @@ CONNECT_FAILURES = [
         ),
         ("refused", "refused", "nothing listens there (connection refused)"),
         ("timeout|timed out", "timeout", "it does not answer"),
-        ("translate host|resolve|Name or service", "dns", "its host name is not known"),
+        ("translate host|resolve|Name or service|idna", "dns", "its host name is not known"),
         (
             "password authentication failed|no password supplied",
             "login",

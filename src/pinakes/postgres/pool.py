@@ -26,7 +26,11 @@ RECONNECT_SECONDS = 4.0
 """After failing for so long the pool gives a connection up and is ready to try a new one at once,
 where it would else wait ever longer between attempts."""
 BUSY = "all of its connections are in use"
-SET_TIMEOUT = "set statement_timeout = '4500ms'"
+CONNECTING = "it has not answered yet"
+SESSION = (
+    "set statement_timeout = '4500ms'; set lock_timeout = '4s';"
+    " set idle_in_transaction_session_timeout = '30s'; set datestyle = 'ISO'"
+)
 """The server gives a statement up before the client does, so that its end is known: the wait for a
 connection and this together are shorter than what the store waits."""
 
@@ -85,7 +89,7 @@ class Pool:
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             self._describe,
             connection_class=self._explaining_connection(),
-            kwargs={"autocommit": True},
+            kwargs={"autocommit": True, "prepare_threshold": None},  # a pooler may stand between
             min_size=1,
             max_size=MAX_CONNECTIONS,
             max_waiting=MAX_WAITING,
@@ -116,7 +120,9 @@ class Pool:
         try:
             connection = await self._take_living()
         except PoolTimeout as error:
-            raise CatalogUnavailable(f"the database is away: {self._failure or BUSY}") from error
+            raise CatalogUnavailable(
+                f"the database is away: {self._failure or self._why_waiting()}"
+            ) from error
         except TooManyRequests as error:
             raise CatalogUnavailable("too many requests wait for the database") from error
         try:
@@ -131,6 +137,9 @@ class Pool:
             yield Reading(name, description, stats.get(key, 0))
         for kind, count in self._failures.items():
             yield Reading(FAILURES, "Connections not made, by class", count, ("class", kind))
+
+    def _why_waiting(self) -> str:
+        return BUSY if self._pool.get_stats()["pool_size"] else CONNECTING
 
     def _note(self, failure: ConnectFailure) -> None:
         self._failure = failure.told
@@ -167,7 +176,7 @@ class Pool:
             async def connect(cls, *args: Any, **kwargs: Any) -> Self:  # noqa: ANN401
                 try:
                     connection = await super().connect(*args, **kwargs)
-                except (psycopg.Error, OSError) as error:
+                except (psycopg.Error, OSError, UnicodeError) as error:
                     pool._note(explain_connect_failure(error))
                     raise
                 pool._failure = ""
@@ -187,7 +196,7 @@ async def _configure(connection: Connection) -> None:
     for kind in ("json", "jsonb"):
         connection.adapters.register_loader(kind, _Bytes)
     async with asyncio.timeout(CONNECT_SECONDS):
-        await connection.execute(SET_TIMEOUT)
+        await connection.execute(SESSION)
 
 
 def _is_dead(connection: Connection) -> bool:

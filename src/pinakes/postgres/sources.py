@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
@@ -74,7 +75,7 @@ def secret_source(secret: Secret, read_trust: Callable[[], Trust]) -> Source:
     """
     key_of_uri = next((key for key in URI_KEYS if secret.files.get(key)), None)
     values = _read_uri(secret, key_of_uri) if key_of_uri else {}
-    names = dict.fromkeys(values, str(key_of_uri))
+    names = {keyword: f"{keyword} of {key_of_uri}" for keyword in values}
     for keyword, aliases in ALIASES.items():
         key = next((key for key in aliases if secret.files.get(key)), None)
         if key is not None and (value := secret.text(key)):
@@ -144,11 +145,17 @@ def _file(environment: Mapping[str, str], name: str) -> bytes | None:
 
 def _read_uri(secret: Secret, key: str) -> dict[str, str]:
     """Read a connection string, of which only what can be meant to be in a secret is taken."""
+    text = secret.text(key)
+    _refuse_foreign(secret, key, {name for name, _ in parse_qsl(urlsplit(text).query)})
     try:
-        values = conninfo_to_dict(secret.text(key))
+        values = conninfo_to_dict(text)
     except ProgrammingError:
         raise ConfigurationError(f"{key} in {secret.directory} is no PostgreSQL URI") from None
-    if foreign := sorted(set(values) - set(ALIASES)):
+    _refuse_foreign(secret, key, set(values))
+    return {keyword: str(value) for keyword, value in values.items() if value}
+
+
+def _refuse_foreign(secret: Secret, key: str, asked: set[str]) -> None:
+    if foreign := sorted(asked - set(ALIASES)):
         problem = f"asks for {', '.join(foreign)}, which a secret cannot set"
         raise ConfigurationError(f"{key} in {secret.directory} {problem}")
-    return {keyword: str(value) for keyword, value in values.items() if value is not None}

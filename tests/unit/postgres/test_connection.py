@@ -1,5 +1,6 @@
 """From the places where the database is described to what libpq is told."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -290,7 +291,8 @@ def test_what_is_shipped(place: Place) -> None:
         "tcp_user_timeout": "15000",
         "gssencmode": "disable",
         "options": "",
-        "application_name": "pinakes",
+        "application_name": f"pinakes/{socket.gethostname()}",
+        "client_encoding": "UTF8",
     }
     assert expected.items() <= parameters.items()
 

@@ -170,7 +170,17 @@ def test_it_may_be_of_keywords() -> None:
 def test_a_key_of_its_own_wins_over_the_connection_string() -> None:
     source = source_of(uri="postgresql://u:old@h/d", password="new")
     assert source.values == {"user": "u", "password": "new", "host": "h", "dbname": "d"}
-    assert source.names["host"] == "uri in /mnt"
+    assert source.names["host"] == "host of uri in /mnt"
+
+
+def test_a_parameter_that_libpq_does_not_know_is_refused_by_name_and_not_quoted() -> None:
+    with pytest.raises(ConfigurationError, match="uri in /mnt asks for nonsense") as failure:
+        source_of(uri="postgresql://u:swordfish@h/d?nonsense=swordfish")
+    assert "swordfish" not in str(failure.value)
+
+
+def test_an_empty_user_of_a_connection_string_is_none() -> None:
+    assert "user" not in source_of(uri="postgresql://h/d?user=").values
 
 
 @pytest.mark.parametrize(
@@ -207,7 +217,6 @@ def test_anything_else_in_it_is_refused_by_name(foreign: str) -> None:
         "jdbc:postgresql://u:swordfish@h/d",
         "postgresql+psycopg://u:swordfish@h/d",
         "mysql://u:swordfish@h/d",
-        "postgresql://u:swordfish@h/d?nonsense=swordfish",
         "postgresql://u:swordfish%zz@h/d",
         "password='swordfish",
     ],

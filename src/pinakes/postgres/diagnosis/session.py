@@ -14,7 +14,7 @@ from pinakes.postgres.errors import NOT_MIGRATED, UNAVAILABLE
 from pinakes.postgres.migrate import MigrationError, look, objection, pending, shipped
 from pinakes.postgres.statements import FOLDER, NAME, for_schema, load_statements
 
-STATEMENT_TIMEOUT = "set statement_timeout = '4500ms'"
+SESSION = "set statement_timeout = '4500ms'; set datestyle = 'ISO'"
 A_MODEL: Mapping[str, object] = {
     "project": "pinakes-doctor",
     "name": "",
@@ -108,10 +108,10 @@ def log_in(conninfo: str, schema: str) -> Session | Refusal:
     """Connect as the server would."""
     try:
         connection = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
-    except (psycopg.Error, OSError) as error:
+    except (psycopg.Error, OSError, UnicodeError) as error:
         return Refusal(str(error).strip())
     with suppress(psycopg.Error):
-        connection.execute(STATEMENT_TIMEOUT)
+        connection.execute(SESSION)
     return Session(connection, schema)
 
 

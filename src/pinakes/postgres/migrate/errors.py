@@ -9,8 +9,9 @@ from psycopg import errors
 from pinakes.postgres.errors import in_catalogue_words
 
 NO_PRIVILEGE = (
-    "the database role lacks a privilege: the one that migrates must own the schema and all that is"
-    " in it ('pinakes roles --sql' prints what an administrator of the database can run)"
+    "the database role lacks a privilege: the one that migrates must own the schema. Where there is"
+    " none yet, an administrator of the database runs: create schema pinakes authorization ROLE,"
+    " with the schema and the role of the configuration; for two roles: 'pinakes roles --sql'"
 )
 
 

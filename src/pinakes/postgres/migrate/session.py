@@ -5,6 +5,7 @@ from psycopg import AsyncClientCursor, AsyncConnection, IsolationLevel
 
 from pinakes.catalog.errors import CatalogUnavailable
 from pinakes.postgres.errors import explain_connect_failure
+from pinakes.postgres.migrate.errors import MigrationError
 from pinakes.postgres.migrate.state import Applied, State
 from pinakes.postgres.rows import Row
 from pinakes.postgres.statements import for_schema, load_statements
@@ -59,8 +60,19 @@ async def connect(conninfo: str) -> AsyncConnection[Row]:
             connect_timeout=CONNECT_SECONDS,
             cursor_factory=AsyncClientCursor,
         )
-    except psycopg.OperationalError as error:
+    except (psycopg.OperationalError, UnicodeError) as error:
         reason = explain_connect_failure(error).told
         raise CatalogUnavailable(f"the database is away: {reason}") from error
     await connection.set_isolation_level(IsolationLevel.READ_COMMITTED)
+    await _refuse_other_encodings(connection)
     return connection
+
+
+async def _refuse_other_encodings(connection: AsyncConnection[Row]) -> None:
+    if (encoding := connection.pgconn.parameter_status(b"server_encoding")) != b"UTF8":
+        await connection.close()
+        told = (encoding or b"unknown").decode()
+        raise MigrationError(
+            f"the database has the encoding {told}, which cannot keep every text;"
+            " the catalogue needs one that was made with encoding 'UTF8'"
+        )

@@ -60,6 +60,22 @@ select pg_catalog.has_schema_privilege(oid, 'USAGE')
 from pg_catalog.pg_namespace
 where nspname = %(schema)s
 
+-- name: may_create_schema
+-- Whether the role could make the schema, where that is not there.
+select pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')
+where not exists (select from pg_catalog.pg_namespace where nspname = %(schema)s)
+
+-- name: excess_privileges
+-- By what a role that is not the owner of the history could change it.
+select pg_catalog.string_agg(privilege, ', ')
+from (values ('UPDATE'), ('DELETE'), ('TRUNCATE')) as forbidden (privilege)
+join pg_catalog.pg_class on relname = 'model_revisions'
+join pg_catalog.pg_namespace on pg_namespace.oid = relnamespace and nspname = %(schema)s
+where
+    pg_catalog.has_table_privilege(pg_class.oid, privilege)
+    and not pg_catalog.pg_has_role(relowner, 'USAGE')
+having count(*) > 0
+
 -- name: tables
 -- The tables of the schema.
 select relname
