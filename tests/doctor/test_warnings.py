@@ -126,3 +126,14 @@ def test_no_database_at_all(doctor: Doctor) -> None:
     found = doctor(PINAKES_EMBEDDED="false")
     assert found.failed() == ["secret.source"]
     assert "METADATA_PG_SECRET_DIR" in found.fix("secret.source")
+
+
+def test_a_role_that_may_change_the_history(ward: Ward, doctor: Doctor) -> None:
+    with psycopg.connect(ward.main.conninfo(), autocommit=True) as connection:
+        connection.execute("grant usage on schema pinakes to trusted")
+        connection.execute("grant all on all tables in schema pinakes to trusted")
+    found = doctor(ward.secret(user="trusted", password=None))
+    assert not found.failed()
+    assert found.status("role.privileges") == "warning"
+    assert "UPDATE, DELETE, TRUNCATE on pinakes.model_revisions" in found.message("role.privileges")
+    assert "revoke" in found.fix("role.privileges")

@@ -1,14 +1,10 @@
 """Migrating a real PostgreSQL: at once, under traffic, killed, resumed, behind a pooler."""
 
 import asyncio
-import os
 import queue
 import re
-import shutil
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
 from parts import SCHEMA, clean_environment, environment_of, migrated
 from pinakes.catalog.errors import CatalogUnavailable
@@ -29,6 +25,7 @@ from pinakes.postgres.migrate.split import split
 from pinakes.postgres.pool import Pool
 from pinakes.postgres.statements import for_schema
 from pinakes.postgres.store import PostgresStore
+from pooler import pgbouncer, with_pgbouncer
 
 TABLE = ("0001_things.pre.sql", "create table {schema}.things (id integer, note text);")
 COLUMN = ("0002_column.pre.sql", "alter table {schema}.things add column more text;")
@@ -543,53 +540,7 @@ def test_the_locks_that_are_told_are_those_that_postgresql_takes(
     assert told.items() <= taken.items()
 
 
-@contextmanager
-def pgbouncer(conninfo: str) -> Generator[str, None, None]:
-    """Put PgBouncer, in transaction mode, before a database; yield the way through it."""
-    server = conninfo_to_dict(conninfo)
-    directory = Path(tempfile.mkdtemp(prefix="pinakes-pgbouncer-"))
-    directory.chmod(0o755)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    parts = ("host", "port", "dbname", "user", "password")
-    described = " ".join(f"{part}={server[part]}" for part in parts)
-    (directory / "pgbouncer.ini").write_text(
-        f"[databases]\n{server['dbname']} = {described} pool_size=4\n"
-        f"[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port={port}\nauth_type=any\n"
-        "pool_mode=transaction\nunix_socket_dir=\n"
-    )
-    program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
-    assert program is not None
-    with subprocess.Popen(
-        [program, "--quiet", str(directory / "pgbouncer.ini")],
-        user="nobody" if os.geteuid() == 0 else None,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        through = make_conninfo(conninfo, port=port, require_auth="none")
-        try:
-            wait_until_connected(through)
-            yield through
-        finally:
-            process.kill()
-            shutil.rmtree(directory)
-
-
-def wait_until_connected(conninfo: str) -> None:
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            psycopg.connect(conninfo).close()
-        except psycopg.OperationalError:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)  # between looks, not instead of one
-        else:
-            return
-
-
-@pytest.mark.skipif(
-    not shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin"),
-    reason="pgbouncer is not installed (Debian: apt-get install pgbouncer)",
-)
+@with_pgbouncer
 def test_several_migrate_at_once_behind_pgbouncer(folder: Folder) -> None:
     folder.ship(TABLE, INDEX, ("0003_more.pre.sql", "alter table {schema}.things add x text;"))
     with pgbouncer(folder.conninfo) as through:

@@ -17,6 +17,7 @@ from pinakes.postgres.files import PrivateFiles
 from pinakes.postgres.migrate import MigrationError, migrate
 from pinakes.postgres.pool import Pool
 from pinakes.postgres.store import PostgresStore
+from pooler import pgbouncer, with_pgbouncer
 
 SETTINGS = [
     ("client_encoding", "latin1"),
@@ -61,6 +62,27 @@ def test_a_database_that_cannot_keep_every_text_is_not_migrated(
         connection.execute(statement.format(sql.Identifier(other), sql.Literal(encoding)))
     with pytest.raises(MigrationError, match=f"encoding {encoding}"):
         asyncio.run(migrate(make_conninfo(postgres, dbname=other), SCHEMA))
+
+
+@with_pgbouncer
+def test_requests_at_once_through_a_pooler_are_all_answered(fresh_database: str) -> None:
+    """In transaction mode every statement may meet another session: nothing may be left in one."""
+    with pgbouncer(fresh_database) as through:
+        assert asyncio.run(written_and_counted(through, 120)) == 120
+
+
+async def written_and_counted(conninfo: str, count: int) -> int:
+    async with Pool(lambda: conninfo) as one, Pool(lambda: conninfo) as other:
+        stores = (PostgresStore(one, SCHEMA), PostgresStore(other, SCHEMA))
+        for start in range(0, count, 12):
+            numbers = range(start, start + 12)
+            await asyncio.gather(*(create(stores[each % 2], each) for each in numbers))
+        return len((await stores[0].list_models(ModelListing())).models)
+
+
+async def create(store: PostgresStore, number: int) -> None:
+    await store.create_model(Model(uri=str(number)), Change(actor="test", door="test"))
+    await store.list_models(ModelListing(size=1))
 
 
 def conninfo_of(conninfo: str) -> str:

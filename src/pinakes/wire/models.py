@@ -33,8 +33,6 @@ EMPTY_MODEL: dict[str, object] = {
 }
 """What a listing shows of the fields that its mask leaves out."""
 
-ALWAYS_SHOWN = ("URI", "project")
-
 
 def read_model(body: bytes) -> Model:
     """Read the body of a create or an update; ``creationTime`` is not even looked at.

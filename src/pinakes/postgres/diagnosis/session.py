@@ -12,9 +12,9 @@ import psycopg
 from pinakes.catalog.errors import CatalogUnavailable
 from pinakes.postgres.errors import NOT_MIGRATED, UNAVAILABLE
 from pinakes.postgres.migrate import MigrationError, look, objection, pending, shipped
+from pinakes.postgres.pool import SESSION
 from pinakes.postgres.statements import FOLDER, NAME, for_schema, load_statements
 
-SESSION = "set statement_timeout = '4500ms'; set datestyle = 'ISO'"
 A_MODEL: Mapping[str, object] = {
     "project": "pinakes-doctor",
     "name": "",
