@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import cmp_to_key
 from typing import assert_never
 
+from pinakes.catalog.access import Projects
 from pinakes.catalog.errors import ModelAlreadyExists, ModelNotFound
 from pinakes.catalog.listing import (
     Direction,
@@ -65,7 +66,8 @@ class MemoryStore:
         found = [
             model
             for model in self._models.values()
-            if listing.condition is None or matches(listing.condition, model)
+            if _is_among(listing.projects, model.project)
+            and (listing.condition is None or matches(listing.condition, model))
         ]
         found.sort(key=cmp_to_key(lambda one, other: _compare(listing, one, other)))
         behind = [model for model in found if _is_behind(listing, model)]
@@ -202,4 +204,10 @@ def _is_asked_for(listing: RuntimeListing, runtime: RuntimeMetadata) -> bool:
         (listing.predictor_name, runtime.predictor_name),
         (listing.node_name, runtime.node_name),
     )
-    return all(value is None or value == actual for value, actual in wanted)
+    return _is_among(listing.projects, runtime.project) and all(
+        value is None or value == actual for value, actual in wanted
+    )
+
+
+def _is_among(projects: Projects, project: str) -> bool:
+    return projects is None or project in projects

@@ -1,6 +1,7 @@
 """The real parts that tests are built of: databases, and the server as a process of its own."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -15,6 +16,9 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from pinakes.api.gate import Gate
+from pinakes.auth.admission import Admission
+from pinakes.catalog.access import FULL_ACCESS
 from pinakes.postgres.migrate import migrate
 
 API = "/seldon-deploy/api/v1alpha1"
@@ -31,8 +35,20 @@ class RunningServer:
     conninfo: str = ""
 
     @property
+    def admin_url(self) -> str:
+        """Where the admin port answers, as the log tells it."""
+        events = map(json.loads, self.log.read_text().splitlines())
+        listening = next(event for event in events if event["event"] == "ServerListening")
+        return listening["admin_url"]
+
+    @property
     def api(self) -> str:
         return self.url + API
+
+
+def open_gate(*allowed_hosts: str) -> Gate:
+    """Return a gate that lets everybody in, to do anything."""
+    return Gate(frozenset(allowed_hosts), Admission(lambda _: FULL_ACCESS))
 
 
 def new_database(administrator: str) -> str:
@@ -85,7 +101,7 @@ def running_server(
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line.startswith("Pinakes serves"), log.read_text()
-        url = next(word for word in line.split() if word.startswith("http://"))
+        url = next(word for word in line.split() if word.startswith("http"))
         try:
             yield RunningServer(url, log, process)
         finally:

@@ -3,15 +3,25 @@
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import assert_never
 
-from pinakes.api.application import application
+from pinakes.api.application import admin_application, application
 from pinakes.api.gate import Gate
 from pinakes.api.server import Server, url_of
+from pinakes.api.tls import ServerCertificate
+from pinakes.auth.admission import Admission
+from pinakes.auth.caller import Caller
+from pinakes.auth.fetch import fetch_for
+from pinakes.auth.policy_file import PolicyFile
+from pinakes.auth.provider import Provider
+from pinakes.auth.tokens import Tokens
+from pinakes.auth.writers import Writers
+from pinakes.catalog.access import FULL_ACCESS, READ_ACCESS, Access
 from pinakes.catalog.errors import CatalogDisabled, CatalogUnavailable
 from pinakes.catalog.service import ModelCatalog
 from pinakes.postgres.connection import SECRET_DIRECTORY, Configuration, ConnectionReader
@@ -21,14 +31,15 @@ from pinakes.postgres.files import PrivateFiles
 from pinakes.postgres.migrate import MigrationError, migrate
 from pinakes.postgres.pool import Connections, NoConnections, Pool
 from pinakes.postgres.store import PostgresStore
-from pinakes.settings import (
+from pinakes.settings.auth import Anonymous, Auth, NoAuth, Oidc
+from pinakes.settings.database import (
     ConfiguredDatabase,
     Database,
     EmbeddedDatabase,
     NoDatabase,
-    Settings,
     UnknownDatabase,
 )
+from pinakes.settings.environment import Settings
 from pinakes.telemetry import (
     DatabaseMigrated,
     EmbeddedServerDied,
@@ -44,12 +55,21 @@ MIGRATION_RETRY_SECONDS = 2.0
 DISABLED = "model metadata is disabled: METADATA_PG_ENABLED is false"
 
 
-async def serve(
-    settings: Settings, listener: socket.socket, on_ready: Callable[[str], None]
-) -> None:
-    """Serve the API on ``listener`` until SIGINT or SIGTERM; ``on_ready`` is told its URL."""
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Where a server listens: for the API, and perhaps for those who run it."""
+
+    api: socket.socket
+    admin: socket.socket | None = None
+
+
+async def serve(settings: Settings, listeners: Listeners, on_ready: Callable[[str], None]) -> None:
+    """Serve the API until SIGINT or SIGTERM; ``on_ready`` is told its URL.
+
+    Raises PolicyError and TlsError where the policy or the certificate cannot be used.
+    """
     telemetry = Telemetry(Log(settings.log_format))
-    starting = asyncio.ensure_future(_serve(settings, listener, telemetry, on_ready))
+    starting = asyncio.ensure_future(_serve(settings, listeners, telemetry, on_ready))
     _on_signal(starting.cancel)
     with suppress(asyncio.CancelledError):
         await starting
@@ -58,21 +78,68 @@ async def serve(
 
 async def _serve(
     settings: Settings,
-    listener: socket.socket,
+    listeners: Listeners,
     telemetry: Telemetry,
     on_ready: Callable[[str], None],
 ) -> None:
+    admission = _admission(settings.auth, telemetry)
+    certificate = _certificate(settings.tls_directory, telemetry)
     async with _connections(settings.database, settings.schema, telemetry) as connections:
         closed = CatalogDisabled(DISABLED) if isinstance(settings.database, NoDatabase) else None
         store = PostgresStore(connections, settings.schema)
         telemetry.metrics.read_from(store.readings)
         catalog = ModelCatalog(store)
-        gate = Gate(settings.allowed_hosts, closed)
-        server = Server(application(catalog, gate, telemetry), telemetry)
-        _on_signal(server.stop)
-        telemetry.notice(ServerListening(url_of(listener)))
-        on_ready(url_of(listener))
-        await server.serve([listener])
+        gate = Gate(settings.allowed_hosts, admission, closed)
+        api = Server(application(catalog, gate, telemetry), telemetry, certificate)
+        admin = Server(admin_application(catalog, telemetry), telemetry)
+        url = url_of(listeners.api, "https" if certificate else "http")
+        admin_url = url_of(listeners.admin) if listeners.admin else ""
+        telemetry.notice(ServerListening(url, admin_url))
+        on_ready(url)
+        await _run([(api, listeners.api), (admin, listeners.admin)])
+
+
+async def _run(servers: Iterable[tuple[Server, socket.socket | None]]) -> None:
+    """Run the servers that have somewhere to listen, until all are told to stop."""
+    running = [(server, listener) for server, listener in servers if listener]
+    _on_signal(partial(_stop, [server for server, _ in running]))
+    await asyncio.gather(*(server.serve([listener]) for server, listener in running))
+
+
+def _stop(servers: Iterable[Server]) -> None:
+    for server in servers:
+        server.stop()
+
+
+def _admission(auth: Auth, telemetry: Telemetry) -> Admission:
+    """Join what tells who asks with what tells what he may do."""
+    match auth:
+        case NoAuth(allowed):
+            access = READ_ACCESS if allowed is Anonymous.READ else FULL_ACCESS
+            return Admission(lambda _: access)
+        case Oidc():
+            providers = {
+                issuer: Provider(issuer, fetch_for(issuer, auth.ca_file), telemetry.notice)
+                for issuer in auth.issuers
+            }
+            for provider in providers.values():
+                provider.keep_fresh()
+            tokens = Tokens(providers, auth.audiences, auth.claims)
+            return Admission(_rights(auth, telemetry), tokens.caller)
+        case _:
+            assert_never(auth)
+
+
+def _rights(auth: Oidc, telemetry: Telemetry) -> Callable[[Caller], Access]:
+    if auth.policy_file is None:
+        return Writers(auth.writers).access_of
+    policy = PolicyFile(auth.policy_file, telemetry.notice)
+    telemetry.metrics.read_from(policy.readings)
+    return policy.access_of
+
+
+def _certificate(directory: Path | None, telemetry: Telemetry) -> ServerCertificate | None:
+    return None if directory is None else ServerCertificate(directory, telemetry.notice)
 
 
 def _on_signal(stop: Callable[[], object]) -> None:

@@ -50,9 +50,10 @@ class RequestUnreadable:
 
 @dataclass(frozen=True, slots=True)
 class ServerListening:
-    """The server takes requests at this address."""
+    """The server takes requests at this address, and those of its operators at another."""
 
     url: str
+    admin_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,61 @@ class EmbeddedServerDied:
     exit_code: int
 
 
+@dataclass(frozen=True, slots=True)
+class TokenRefused:
+    """Somebody was not let in; ``reason`` is never told to him."""
+
+    reason: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeysRead:
+    """An issuer publishes other keys than before."""
+
+    issuer: str
+    key_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeysUnreadable:
+    """The keys of an issuer could not be read; those that are known stay good."""
+
+    issuer: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRead:
+    """A policy is in force; ``ignored`` are its grants that mean nothing here."""
+
+    file: str
+    ignored: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRefused:
+    """A changed policy cannot be used; the last good one stays in force."""
+
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRead:
+    """The server shows this certificate from now on."""
+
+    directory: str
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRefused:
+    """A changed certificate cannot be used; the last good one is still shown."""
+
+    directory: str
+    reason: str
+
+
 Event = (
     RequestAnswered
     | RequestCrashed
@@ -90,6 +146,13 @@ Event = (
     | DatabaseMigrated
     | MigrationFailed
     | EmbeddedServerDied
+    | TokenRefused
+    | KeysRead
+    | KeysUnreadable
+    | PolicyRead
+    | PolicyRefused
+    | CertificateRead
+    | CertificateRefused
 )
 
 
@@ -188,6 +251,18 @@ class Metrics:
             registry=self._registry,
         )
 
+        self._refused = Counter(
+            "pinakes_tokens_refused",
+            "Tokens that were not good",
+            registry=self._registry,
+        )
+        self._unreadable_keys = Counter(
+            "pinakes_keys_unreadable",
+            "Times that the keys of an issuer could not be read, by issuer",
+            ["issuer"],
+            registry=self._registry,
+        )
+
     def notice(self, event: Event) -> None:
         """Count the event."""
         match event:
@@ -200,7 +275,15 @@ class Metrics:
                 self._crashes.inc()
             case EmbeddedServerDied():
                 self._deaths.inc()
+            case TokenRefused():
+                self._refused.inc()
+            case KeysUnreadable(issuer):
+                self._unreadable_keys.labels(issuer).inc()
             case ServerListening() | ServerStopped() | DatabaseMigrated() | MigrationFailed():
+                pass
+            case KeysRead() | PolicyRead() | PolicyRefused():
+                pass
+            case CertificateRead() | CertificateRefused():
                 pass
             case _:
                 assert_never(event)

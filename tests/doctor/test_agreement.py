@@ -13,7 +13,7 @@ from pinakes.postgres.connection import Configuration, ConnectionReader
 from pinakes.postgres.files import PrivateFiles
 from pinakes.postgres.secret import ConfigurationError
 from pinakes.postgres.tls import SslMode
-from pinakes.settings import read_settings
+from pinakes.settings.environment import read_settings
 from tls.servers import CERTIFIED, EITHER
 
 CLIENTS = ("nobody", "good", "foreign")

@@ -11,9 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conditions import SPELLINGS, models
-from parts import API, SCHEMA
+from parts import API, SCHEMA, open_gate
 from pinakes.api.application import application
-from pinakes.api.gate import Gate
 from pinakes.catalog.listing import text_of
 from pinakes.catalog.model import Model
 from pinakes.catalog.revision import Change
@@ -118,7 +117,7 @@ async def _client(
             await connection.execute("truncate pinakes.models")
         store = PostgresStore(pool, SCHEMA)
         telemetry = Telemetry(Log(LogFormat.JSON, StringIO()))
-        served = application(ModelCatalog(store), Gate(frozenset()), telemetry)
+        served = application(ModelCatalog(store), open_gate(), telemetry)
         transport = httpx.ASGITransport(served)
         async with httpx.AsyncClient(
             transport=transport, base_url=f"http://localhost{API}"

@@ -35,7 +35,7 @@ SERVED = RuntimeMetadata(
     predictor_name="default",
     node_name="iris",
 )
-PASSWORD = "test"  # noqa: S105 - opens nothing
+PASSWORD = "test"
 
 ROWS = {"SELECT", "INSERT", "UPDATE", "DELETE"}
 

@@ -345,3 +345,49 @@ def test_runtime_metadata_is_walked_page_by_page(play: Play) -> None:
 
 def test_the_key_of_a_model_is_its_uri_and_its_project() -> None:
     assert IRIS.key == ModelKey("gs://models/iris", "flowers")
+
+
+# Only some projects
+
+
+def test_only_models_of_the_projects_asked_for_are_found(play: Play) -> None:
+    async def story(store: Store) -> None:
+        for project in ("a", "b", "B", "ü"):
+            await store.create_model(replace(IRIS, project=project), by())
+        for projects in (set(), {"a"}, {"b", "ü", "nowhere"}, {"%"}):
+            page = await store.list_models(ModelListing(projects=frozenset(projects)))
+            assert {model.project for model in page.models} == projects & {"a", "b", "B", "ü"}
+        assert len((await store.list_models(ModelListing(projects=None))).models) == 4
+
+    play(story)
+
+
+def test_pages_of_some_projects_are_full(play: Play) -> None:
+    async def story(store: Store) -> None:
+        for number in range(6):
+            for project in ("seen", "hidden"):
+                model = replace(IRIS, uri=f"gs://{number}", project=project)
+                await store.create_model(model, by())
+        listing = ModelListing(projects=frozenset({"seen"}), size=4, condition=parse("name=iris"))
+        first = await store.list_models(listing)
+        assert (len(first.models), first.more) == (4, True)
+        last = await store.list_models(
+            replace(listing, after=listing.position_of(first.models[-1]))
+        )
+        assert (len(last.models), last.more) == (2, False)
+
+    play(story)
+
+
+def test_only_runtime_metadata_of_the_projects_asked_for_is_found(play: Play) -> None:
+    async def story(store: Store) -> None:
+        for project in ("a", "b"):
+            await store.create_model(replace(IRIS, project=project), by())
+            await store.record_runtime(replace(SERVED, project=project))
+        for projects in (set(), {"a"}, {"b", "nowhere"}):
+            listing = RuntimeListing(projects=frozenset(projects))
+            records = (await store.list_runtime(listing)).records
+            assert {record.runtime.project for record in records} == projects & {"a", "b"}
+            assert all(record.model is not None for record in records)
+
+    play(story)

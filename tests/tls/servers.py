@@ -24,7 +24,7 @@ from tls.authority import Pair
 DEBIAN = Path("/usr/lib/postgresql")
 HOST = "127.0.0.1"
 DATABASE = "metadata"
-PASSWORD = "p'a\\s&s%w#o@r d é"  # noqa: S105 - opens nothing
+PASSWORD = "p'a\\s&s%w#o@r d é"
 """Everything that quoting may stumble over."""
 
 EITHER = "either"

@@ -9,7 +9,7 @@ import pytest
 
 from pinakes.cli.environment import read_environment
 from pinakes.processes import connection_reader
-from pinakes.settings import ConfiguredDatabase
+from pinakes.settings.database import ConfiguredDatabase
 from tls.attempts import Material, Target, as_pinakes, configuration_of
 from tls.cases import Client, Outcome
 from tls.parts import LOCALHOST, Parts

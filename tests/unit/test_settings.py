@@ -4,16 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from pinakes.settings import (
+from pinakes.settings.database import (
     ConfiguredDatabase,
     Database,
     EmbeddedDatabase,
     NoDatabase,
-    Settings,
-    SettingsError,
     UnknownDatabase,
-    read_settings,
 )
+from pinakes.settings.environment import Settings, read_settings
+from pinakes.settings.values import SettingsError
 
 POD = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
 

@@ -6,7 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pinakes.wire.errors import MethodNotAllowed, NoSuchPath
+from pinakes.wire.errors import MethodNotAllowed, NoSuchPath, Unauthenticated
 from pinakes.wire.status import is_temporary, status_of, write_error
 
 RETRY_AFTER_SECONDS = "2"
@@ -22,6 +22,8 @@ def error_answer(error: Exception) -> Response:
     response = json_answer(write_error(error), status_of(error).http)
     if is_temporary(error):
         response.headers["Retry-After"] = RETRY_AFTER_SECONDS
+    if isinstance(error, Unauthenticated):
+        response.headers["WWW-Authenticate"] = error.challenge
     return response
 
 
@@ -30,7 +32,7 @@ async def answer_error(_: Request, error: Exception) -> Response:
     return error_answer(error)
 
 
-async def answer_unrouted(_: Request, error: Exception) -> Response:
+def unrouted_answer(error: Exception) -> Response:
     """Answer a request that fits no route, in the words of the contract."""
     if not isinstance(error, HTTPException) or error.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
         return error_answer(NoSuchPath())

@@ -2,12 +2,14 @@
 
 from starlette.requests import Request
 
+from pinakes.auth.admission import Admitted
+from pinakes.auth.caller import Caller
+from pinakes.catalog.access import Access
 from pinakes.catalog.revision import Change
 from pinakes.catalog.service import ModelCatalog
 from pinakes.telemetry import Telemetry
 
 DOOR = "api"
-ANONYMOUS = "anonymous"
 
 
 def catalog_of(request: Request) -> ModelCatalog:
@@ -22,6 +24,18 @@ def telemetry_of(request: Request) -> Telemetry:
     return telemetry
 
 
+def caller_of(request: Request) -> Caller:
+    """Return who asks."""
+    admitted: Admitted = request.state.admitted
+    return admitted.caller
+
+
+def access_of(request: Request) -> Access:
+    """Return what he who asks may do."""
+    admitted: Admitted = request.state.admitted
+    return admitted.access
+
+
 def change_of(request: Request) -> Change:
     """Begin a change, in the name of whoever asks."""
-    return Change(actor=ANONYMOUS, door=DOOR, request_id=request.state.request_id)
+    return Change(actor=caller_of(request).id, door=DOOR, request_id=request.state.request_id)

@@ -7,7 +7,7 @@ from uuid import uuid4
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pinakes.api.context import ANONYMOUS
+from pinakes.auth.caller import ANONYMOUS
 from pinakes.telemetry import RequestAnswered, RequestCrashed, Telemetry, traceback_of
 
 SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
@@ -40,7 +40,7 @@ class _Line:
         self.status = 0
         self._scope = scope
         self._state = scope.setdefault("state", {})
-        self._state |= {"request_id": self.request_id, "route": "unmatched"}
+        self._state |= {"request_id": self.request_id, "route": "unmatched", "actor": ANONYMOUS.id}
         self._started = time.perf_counter()
 
     def noting(self, send: Send) -> Send:
@@ -63,6 +63,6 @@ class _Line:
             route=self._state["route"],
             status=self.status,
             duration=time.perf_counter() - self._started,
-            actor=ANONYMOUS,
+            actor=self._state["actor"],
             request_id=self.request_id,
         )

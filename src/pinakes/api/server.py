@@ -18,6 +18,7 @@ from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from pinakes.api.answers import error_answer
+from pinakes.api.tls import ServerCertificate
 from pinakes.telemetry import RequestUnreadable, Telemetry
 from pinakes.wire.errors import (
     BadRequest,
@@ -224,7 +225,12 @@ def _raw_answer(answer: Response) -> bytes:
 class Server(uvicorn.Server):
     """uvicorn, on a socket that listens already, stopped by whoever started it."""
 
-    def __init__(self, application: ASGIApp, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        application: ASGIApp,
+        telemetry: Telemetry,
+        certificate: ServerCertificate | None = None,
+    ) -> None:
         protocol = type("Protocol", (BoundedProtocol,), {"telemetry": telemetry, "unread": set()})
         super().__init__(
             uvicorn.Config(
@@ -239,6 +245,7 @@ class Server(uvicorn.Server):
                 backlog=BACKLOG,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+                ssl_context_factory=certificate and certificate.hand_out,
             )
         )
 
@@ -272,7 +279,7 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def url_of(listener: socket.socket) -> str:
+def url_of(listener: socket.socket, scheme: str = "http") -> str:
     """Return the URL at which a listening socket is reached."""
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

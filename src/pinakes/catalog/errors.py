@@ -6,6 +6,7 @@
     ├── InvalidModel
     ├── ModelNotFound
     ├── ModelAlreadyExists
+    ├── WriteForbidden
     ├── CatalogDisabled
     └── CatalogUnavailable
 """
@@ -39,6 +40,13 @@ class ModelAlreadyExists(CatalogError):
 
     def __init__(self, uri: str, project: str) -> None:
         super().__init__(f"model {uri!r} exists already in project {project!r}; update it instead")
+
+
+class WriteForbidden(CatalogError):
+    """The caller may not write in this project; whether the model exists makes no difference."""
+
+    def __init__(self, project: str) -> None:
+        super().__init__(f"you may not write in project {project!r}")
 
 
 class CatalogDisabled(CatalogError):

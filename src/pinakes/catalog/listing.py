@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from pinakes.catalog.access import Projects
 from pinakes.catalog.model import Model
 from pinakes.catalog.runtime import DeploymentStatus, DeploymentType, RuntimeRecord
 from pinakes.query.conditions import Column, Condition
@@ -47,9 +48,13 @@ def total_order(wanted: Sequence[Order]) -> tuple[Order, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelListing:
-    """Models that meet ``condition``, in ``order``: those behind ``after``, ``size`` at most."""
+    """Models that meet ``condition``, in ``order``: those behind ``after``, ``size`` at most.
+
+    Only those of ``projects`` are ever looked at.
+    """
 
     condition: Condition | None = None
+    projects: Projects = None
     order: tuple[Order, ...] = total_order(())
     after: Position | None = None
     size: int = DEFAULT_PAGE_SIZE
@@ -69,8 +74,12 @@ class ModelPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeListing:
-    """Runtime metadata equal in every field that is given; None matches everything."""
+    """Runtime metadata equal in every field that is given; None matches everything.
 
+    Only that of ``projects`` is ever looked at, and so only models of these are beside it.
+    """
+
+    projects: Projects = None
     model_uri: str | None = None
     deployment_uid: str | None = None
     deployment_name: str | None = None

@@ -1,5 +1,8 @@
 """The verbs that every door uses."""
 
+from dataclasses import replace
+
+from pinakes.catalog.access import Access
 from pinakes.catalog.listing import ModelListing, ModelPage, RuntimeListing, RuntimePage
 from pinakes.catalog.model import Model, ModelKey
 from pinakes.catalog.revision import Change
@@ -7,9 +10,10 @@ from pinakes.catalog.store import Store
 
 
 class ModelCatalog:
-    """The catalogue over a store: here a model is checked before the store is asked.
+    """The catalogue over a store: what is asked is checked before the store is.
 
-    Raises the errors of ``catalog.errors`` and no others.
+    Every verb is asked with what the caller may do. Raises the errors of ``catalog.errors`` and no
+    others.
     """
 
     def __init__(self, store: Store) -> None:
@@ -19,25 +23,28 @@ class ModelCatalog:
         """Return if the catalogue can answer now; raise CatalogError, which says why not."""
         await self._store.check()
 
-    async def create_model(self, model: Model, change: Change) -> None:
-        """Register a new model."""
+    async def create_model(self, model: Model, change: Change, access: Access) -> None:
+        """Register a new model. Raises WriteForbidden before it says anything else."""
+        access.check_create(model.project)
         model.check()
         await self._store.create_model(model, change)
 
-    async def update_model(self, model: Model, change: Change) -> None:
+    async def update_model(self, model: Model, change: Change, access: Access) -> None:
         """Replace all that is known of a model but its key and creation time."""
         model.check()
+        access.check_change(model.key)
         await self._store.update_model(model, change)
 
-    async def delete_model(self, key: ModelKey, change: Change) -> None:
+    async def delete_model(self, key: ModelKey, change: Change, access: Access) -> None:
         """Forget a model; its revisions stay."""
         key.check()
+        access.check_change(key)
         await self._store.delete_model(key, change)
 
-    async def list_models(self, listing: ModelListing) -> ModelPage:
-        """Find models, one page at a time."""
-        return await self._store.list_models(listing)
+    async def list_models(self, listing: ModelListing, access: Access) -> ModelPage:
+        """Find models that the caller may read, one page at a time."""
+        return await self._store.list_models(replace(listing, projects=access.reads))
 
-    async def list_runtime(self, listing: RuntimeListing) -> RuntimePage:
-        """Find which deployments run which models, one page at a time."""
-        return await self._store.list_runtime(listing)
+    async def list_runtime(self, listing: RuntimeListing, access: Access) -> RuntimePage:
+        """Find which deployments run which models that he may read, one page at a time."""
+        return await self._store.list_runtime(replace(listing, projects=access.reads))

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pinakes.cli.failure import CommandFailed
 from pinakes.postgres.embedded import is_installed
-from pinakes.settings import Settings, SettingsError, read_settings
+from pinakes.settings.environment import Settings, read_settings
+from pinakes.settings.values import SettingsError
 
 
 def read_environment(data_directory: Path | None = None) -> Settings:

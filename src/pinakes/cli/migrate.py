@@ -19,7 +19,8 @@ from pinakes.postgres.migrate import (
     write_plan,
 )
 from pinakes.processes import migration_reader
-from pinakes.settings import ConfiguredDatabase, Settings
+from pinakes.settings.database import ConfiguredDatabase
+from pinakes.settings.environment import Settings
 
 HELP = "create the catalogue's schema in the database, or bring it up to date"
 

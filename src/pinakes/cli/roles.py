@@ -5,7 +5,8 @@ import os
 
 from pinakes.cli.failure import CommandFailed
 from pinakes.postgres.roles import RoleNameError, write_roles
-from pinakes.settings import SettingsError, read_settings
+from pinakes.settings.environment import read_settings
+from pinakes.settings.values import SettingsError
 
 HELP = "print the SQL that makes the two database roles"
 

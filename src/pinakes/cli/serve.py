@@ -8,13 +8,17 @@ from pathlib import Path
 import uvloop
 
 from pinakes.api.server import listen
+from pinakes.api.tls import TlsError
+from pinakes.auth.policy import PolicyError
 from pinakes.catalog.errors import CatalogUnavailable
 from pinakes.cli.environment import read_environment
 from pinakes.cli.failure import CommandFailed
 from pinakes.postgres.embedded import EmbeddedError
 from pinakes.postgres.migrate import MigrationError
-from pinakes.processes import serve
-from pinakes.settings import EmbeddedDatabase
+from pinakes.processes import Listeners, serve
+from pinakes.settings.auth import NoAuth, is_loopback
+from pinakes.settings.database import EmbeddedDatabase
+from pinakes.settings.environment import Settings
 
 MAX_PORT = 65535
 
@@ -27,7 +31,13 @@ The catalogue is kept in the PostgreSQL that METADATA_PG_HOST, _PORT, _USER, _PA
 and _SSLMODE describe, or the secret mounted at METADATA_PG_SECRET_DIR; run 'pinakes migrate' on it
 first, or set PINAKES_MIGRATE_ON_START=true. Where no METADATA_PG_* is set, a private PostgreSQL is
 started in the data directory (pip install 'pinakes[embedded]'). METADATA_PG_ENABLED=false switches
-the catalogue off. Other settings: PINAKES_PG_SCHEMA, PINAKES_ALLOWED_HOSTS, PINAKES_LOG_FORMAT.
+the catalogue off.
+
+Who may come in: on loopback everybody, elsewhere nobody until PINAKES_AUTH=oidc names an OpenID
+provider (PINAKES_OIDC_ISSUER, PINAKES_OIDC_AUDIENCE) or PINAKES_ALLOW_ANONYMOUS says otherwise; who
+may write: PINAKES_WRITERS or PINAKES_POLICY_FILE. TLS: PINAKES_TLS_DIR. Health and metrics on one
+of their own: PINAKES_ADMIN_PORT. Other settings: PINAKES_PG_SCHEMA, PINAKES_ALLOWED_HOSTS,
+PINAKES_LOG_FORMAT.
 """
 
 EPILOG = """\
@@ -36,6 +46,12 @@ examples:
   pinakes serve --port 0                         on any free port, which is printed
   METADATA_PG_HOST=db METADATA_PG_USER=pinakes METADATA_PG_DBNAME=metadata pinakes serve
 """
+
+OPEN_TO_ALL = (
+    "{host} is not loopback, and nobody is asked who he is: everybody who reaches it could rewrite"
+    " the catalogue. Set PINAKES_AUTH=oidc, or say what everybody may do:"
+    " PINAKES_ALLOW_ANONYMOUS=read, or write"
+)
 
 FIRST_LOOK = """\
 
@@ -88,12 +104,25 @@ def run(arguments: argparse.Namespace) -> None:
     """Serve until told to stop."""
     try:
         settings = read_environment(arguments.data_dir)
-        listener = _listen(arguments.host, arguments.port)
+        listeners = _listeners(settings, arguments.host, arguments.port)
         is_first_look = isinstance(settings.database, EmbeddedDatabase)
         greet = partial(_greet, is_first_look=is_first_look)
-        uvloop.run(serve(settings, listener, on_ready=greet))
+        uvloop.run(serve(settings, listeners, on_ready=greet))
+    except PolicyError as error:
+        raise CommandFailed(f"the policy that PINAKES_POLICY_FILE names: {error}") from error
+    except TlsError as error:
+        raise CommandFailed(f"the certificate that PINAKES_TLS_DIR names: {error}") from error
     except (EmbeddedError, MigrationError, CatalogUnavailable) as error:
         raise CommandFailed(str(error)) from error
+
+
+def _listeners(settings: Settings, host: str, port: int) -> Listeners:
+    api = _listen(host, port)
+    if settings.auth == NoAuth() and not is_loopback(api.getsockname()[0]):
+        raise CommandFailed(OPEN_TO_ALL.format(host=host))
+    if settings.admin_port is None:
+        return Listeners(api)
+    return Listeners(api, _listen(settings.admin_host or host, settings.admin_port))
 
 
 def _listen(host: str, port: int) -> socket.socket:

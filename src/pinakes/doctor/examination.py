@@ -10,13 +10,13 @@ from pinakes.postgres.connection import Configuration
 from pinakes.postgres.diagnosis.description import describe
 from pinakes.postgres.diagnosis.session import Session, log_in
 from pinakes.postgres.files import PrivateFiles
-from pinakes.settings import (
+from pinakes.settings.database import (
     ConfiguredDatabase,
     EmbeddedDatabase,
     NoDatabase,
-    Settings,
     UnknownDatabase,
 )
+from pinakes.settings.environment import Settings
 
 FIRST = CHECKS[0].id
 

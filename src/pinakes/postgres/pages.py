@@ -10,7 +10,8 @@ from itertools import groupby
 from psycopg import sql
 
 from pinakes.catalog.listing import Direction, ModelListing, Order, Position
-from pinakes.postgres.where import COLUMNS, Bindings, where
+from pinakes.postgres.where import COLUMNS, Bindings, among, where
+from pinakes.query.conditions import Column
 
 SELECT = sql.SQL(
     "select uri, project, name, version, artifact_type, task_type, tags, metrics,"
@@ -28,6 +29,8 @@ def select_page(listing: ModelListing, schema: str) -> tuple[sql.Composed, Bindi
     """Write the SELECT of a page and one row more, which tells whether others follow."""
     bindings = Bindings()
     conditions: list[sql.Composable] = [sql.SQL("true")]
+    if listing.projects is not None:
+        conditions.append(among(Column.PROJECT, listing.projects, bindings))
     if listing.condition is not None:
         conditions.append(where(listing.condition, bindings))
     if listing.after is not None:

@@ -143,6 +143,7 @@ def values_of_runtime_listing(listing: RuntimeListing) -> dict[str, object]:
     """Return what ``list_runtime`` filters by; one row more than a page tells if others follow."""
     kind = listing.deployment_type
     return {
+        "projects": None if listing.projects is None else sorted(listing.projects),
         "model_uri": listing.model_uri,
         "deployment_uid": listing.deployment_uid,
         "deployment_name": listing.deployment_name,

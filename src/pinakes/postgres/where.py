@@ -1,5 +1,6 @@
 """Turn a Condition into the WHERE clause of one SELECT."""
 
+from collections.abc import Iterable
 from typing import assert_never
 
 from psycopg import sql
@@ -39,17 +40,22 @@ COMPARISONS = {
     Operator.CONTAINS: sql.SQL("strpos({field}, {value}) > 0"),
 }
 
+AMONG = sql.SQL("{field} = any({values})")
+
 HAS_TAG = sql.SQL("tags @> jsonb_build_object({key}::text, {value}::text)")
 """Equality on a tag, written so that the index over all tags serves it."""
+
+
+Value = str | float | list[str]
 
 
 class Bindings:
     """Values sent beside the statement, each under its own placeholder."""
 
     def __init__(self) -> None:
-        self.values: dict[str, str | float] = {}
+        self.values: dict[str, Value] = {}
 
-    def add(self, value: str | float) -> sql.Placeholder:
+    def add(self, value: Value) -> sql.Placeholder:
         """Bind a value and return what stands for it in the statement."""
         name = f"value_{len(self.values)}"
         self.values[name] = value
@@ -71,6 +77,11 @@ def where(condition: Condition, bindings: Bindings) -> sql.Composed:
             return sql.SQL("({} or {})").format(where(left, bindings), where(right, bindings))
         case _:
             assert_never(condition)
+
+
+def among(column: Column, values: Iterable[str], bindings: Bindings) -> sql.Composed:
+    """Write that a column holds one of some values, and with none of them that nothing matches."""
+    return AMONG.format(field=COLUMNS[column], values=bindings.add(sorted(values)))
 
 
 def _field(field: Field, bindings: Bindings) -> sql.Composable:

@@ -5,6 +5,9 @@
     RequestError
     ├── BadRequest
     ├── ForeignHost
+    ├── Unauthenticated
+    │   └── InvalidToken
+    ├── CallerUnknown
     ├── NoSuchPath
     ├── MethodNotAllowed
     ├── RequestTooSlow
@@ -32,6 +35,23 @@ class BadRequest(RequestError):
 
 class ForeignHost(RequestError):
     """The Host header is no name of this server; list it in PINAKES_ALLOWED_HOSTS."""
+
+
+class Unauthenticated(RequestError):
+    """Say who you are: send an ID or access token as Authorization: Bearer."""
+
+    challenge = 'Bearer realm="pinakes"'
+    """What WWW-Authenticate says: RFC 6750."""
+
+
+class InvalidToken(Unauthenticated):
+    """The token is not accepted; get a new one."""
+
+    challenge = 'Bearer realm="pinakes", error="invalid_token"'
+
+
+class CallerUnknown(RequestError):
+    """The identity provider cannot be reached, so nobody can be let in; try again soon."""
 
 
 class NoSuchPath(RequestError):

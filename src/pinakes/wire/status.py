@@ -26,16 +26,20 @@ PERMISSION_DENIED = 7
 UNIMPLEMENTED = 12
 INTERNAL = 13
 UNAVAILABLE = 14
+UNAUTHENTICATED = 16
 
 STATUSES: dict[type[Exception], Status] = {
     QuerySyntaxError: Status(HTTPStatus.BAD_REQUEST, INVALID_ARGUMENT),
     catalog.InvalidModel: Status(HTTPStatus.BAD_REQUEST, INVALID_ARGUMENT),
     catalog.ModelNotFound: Status(HTTPStatus.NOT_FOUND, NOT_FOUND),
     catalog.ModelAlreadyExists: Status(HTTPStatus.CONFLICT, ALREADY_EXISTS),
+    catalog.WriteForbidden: Status(HTTPStatus.FORBIDDEN, PERMISSION_DENIED),
     catalog.CatalogDisabled: Status(HTTPStatus.NOT_IMPLEMENTED, UNIMPLEMENTED),
     catalog.CatalogUnavailable: Status(HTTPStatus.SERVICE_UNAVAILABLE, UNAVAILABLE),
     wire.BadRequest: Status(HTTPStatus.BAD_REQUEST, INVALID_ARGUMENT),
     wire.ForeignHost: Status(HTTPStatus.FORBIDDEN, PERMISSION_DENIED),
+    wire.Unauthenticated: Status(HTTPStatus.UNAUTHORIZED, UNAUTHENTICATED),
+    wire.CallerUnknown: Status(HTTPStatus.SERVICE_UNAVAILABLE, UNAVAILABLE),
     wire.NoSuchPath: Status(HTTPStatus.NOT_FOUND, NOT_FOUND),
     wire.MethodNotAllowed: Status(HTTPStatus.METHOD_NOT_ALLOWED, UNIMPLEMENTED),
     wire.RequestTooSlow: Status(HTTPStatus.REQUEST_TIMEOUT, DEADLINE_EXCEEDED),

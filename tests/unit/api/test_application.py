@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from memory_store import MemoryStore
-from parts import API
+from parts import API, open_gate
 from pinakes.api.application import application
-from pinakes.api.gate import MAX_REQUESTS, Gate
+from pinakes.api.gate import MAX_REQUESTS
 from pinakes.catalog.errors import CatalogUnavailable
 from pinakes.catalog.listing import ModelListing, ModelPage
 from pinakes.catalog.service import ModelCatalog
@@ -50,7 +50,7 @@ class WaitingStore(MemoryStore):
 
 def client(store: MemoryStore, log: StringIO) -> httpx.AsyncClient:
     telemetry = Telemetry(Log(LogFormat.JSON, log))
-    served = application(ModelCatalog(store), Gate(frozenset({"pinakes.example"})), telemetry)
+    served = application(ModelCatalog(store), open_gate("pinakes.example"), telemetry)
     return httpx.AsyncClient(transport=httpx.ASGITransport(served))
 
 

@@ -34,6 +34,7 @@ from {schema}.runtime_metadata as runtime
 left join {schema}.models on models.uri = runtime.model_uri and models.project = runtime.project
 where
     runtime.serial > %(after)s
+    and (%(projects)s::text[] is null or runtime.project = any(%(projects)s))
     and runtime.deployment_status = %(deployment_status)s
     and (%(model_uri)s::text is null or runtime.model_uri = %(model_uri)s)
     and (%(deployment_uid)s::text is null or runtime.deployment_uid = %(deployment_uid)s)

@@ -1,0 +1,144 @@
+"""Verify bearer tokens: JSON Web Tokens (RFC 7519) signed by an issuer that is trusted.
+
+ID tokens and access tokens are told apart by nobody: what counts is who signed for whom, and till
+when. The rules are those of RFC 8725: algorithms from a list, and never the token's own choice of
+what a key is good for.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import chain
+from typing import Any
+
+import jwt
+
+from pinakes.auth.caller import Caller, caller_of
+from pinakes.auth.errors import TokenRefused
+from pinakes.auth.keys import ALGORITHMS, Key
+from pinakes.auth.provider import MAX_SHOWN, Provider
+from pinakes.settings.auth import ClaimNames
+
+EVERY_ALGORITHM = frozenset(chain.from_iterable(ALGORITHMS.values()))
+
+KINDS = (None, "jwt", "at+jwt", "application/at+jwt")
+"""What a token may call itself; others, such as a logout token, are no proof of who asks."""
+
+CLOCK_SECONDS = 10
+"""How far the clock of an issuer may be ahead of ours. No token is good after its expiry."""
+
+KEPT = 4096
+"""Tokens that are remembered as good; the one that was longest not seen is forgotten first."""
+
+REASONS: Mapping[type[Exception], str] = {
+    jwt.ExpiredSignatureError: "it has expired",
+    jwt.ImmatureSignatureError: "it is not valid yet",
+    jwt.InvalidAudienceError: "it is for another audience",
+    jwt.InvalidSignatureError: "its signature is wrong",
+    jwt.InvalidAlgorithmError: "its key is not for its algorithm",
+    jwt.InvalidKeyError: "its key is not for its algorithm",
+    jwt.MissingRequiredClaimError: "it lacks its audience or expiry",
+}
+MALFORMED = "it is no token that can be read"
+
+UNREADABLE = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
+"""What a reader of JSON and numbers may raise at what an attacker has made up."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    caller: Caller
+    expiry: float
+    issuer: str
+    generation: int
+
+
+class Tokens:
+    """Verifies tokens; a good one is remembered till it expires, or its issuer's keys change."""
+
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        audiences: Collection[str],
+        names: ClaimNames,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._providers = providers
+        self._audiences = list(audiences)
+        self._names = names
+        self._clock = clock
+        self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
+
+    async def caller(self, token: str) -> Caller:
+        """Return of whom a token speaks.
+
+        Raises TokenRefused, which says why for the log, and ProviderUnreachable.
+        """
+        digest = sha256(token.encode()).digest()
+        known = self._verified.get(digest)
+        if known is None or not self._still_holds(known):
+            known = await self._verify(token)
+            self._remember(digest, known)
+        self._verified.move_to_end(digest)
+        return known.caller
+
+    def _still_holds(self, known: _Verified) -> bool:
+        provider = self._providers[known.issuer]
+        provider.keep_fresh()
+        return known.expiry > self._clock() and known.generation == provider.generation
+
+    def _remember(self, digest: bytes, verified: _Verified) -> None:
+        self._verified[digest] = verified
+        if len(self._verified) > KEPT:
+            self._verified.popitem(last=False)
+
+    async def _verify(self, token: str) -> _Verified:
+        header, issuer = _read(token)
+        provider = self._providers.get(issuer)
+        if provider is None:
+            raise TokenRefused(f"its issuer {issuer[:MAX_SHOWN]!r} is not one that is trusted")
+        key = await provider.key(str(header.get("kid", "")))
+        claims = self._check(token, key)
+        expiry = float(claims["exp"])
+        if expiry <= self._clock():
+            raise TokenRefused(REASONS[jwt.ExpiredSignatureError])
+        return _Verified(caller_of(claims, self._names), expiry, issuer, provider.generation)
+
+    def _check(self, token: str, key: Key) -> dict[str, Any]:
+        """Check the signature, the audience and the times; return the claims."""
+        with _refusing():
+            return jwt.decode(
+                token,
+                key.public,
+                algorithms=key.algorithms,
+                audience=self._audiences,
+                leeway=CLOCK_SECONDS,
+                options={"require": ["exp"], "verify_iat": False},
+            )
+
+
+def _read(token: str) -> tuple[dict[str, Any], str]:
+    """Read the header of a token, and who is said to have issued it; neither is proven yet."""
+    with _refusing():
+        unproven = jwt.decode_complete(token, options={"verify_signature": False})
+    header, issuer = unproven["header"], unproven["payload"].get("iss")
+    kind = header.get("typ")
+    if header.get("alg") not in EVERY_ALGORITHM:
+        raise TokenRefused("its algorithm is not one that is taken")
+    if (kind.lower() if isinstance(kind, str) else kind) not in KINDS:
+        raise TokenRefused("it is a token of another kind")
+    if not isinstance(issuer, str):
+        raise TokenRefused("it names no issuer")
+    return header, issuer
+
+
+@contextmanager
+def _refusing() -> Generator[None, None, None]:
+    """Say what is wrong with a token in our words: the library's may quote it."""
+    try:
+        yield
+    except UNREADABLE as error:
+        raise TokenRefused(REASONS.get(type(error), MALFORMED)) from None

@@ -1,0 +1,50 @@
+"""Access: which projects somebody may read, and in which he may change models."""
+
+from dataclasses import dataclass
+
+from pinakes.catalog.errors import ModelNotFound, WriteForbidden
+from pinakes.catalog.model import ModelKey
+
+Projects = frozenset[str] | None
+"""The names of some projects, or None for all that there are and will be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What one caller may do; to write in a project is not to read in it."""
+
+    reads: Projects
+    writes: Projects
+
+    def joined(self, other: "Access") -> "Access":
+        """Return what either of both allows."""
+        return Access(_union(self.reads, other.reads), _union(self.writes, other.writes))
+
+    def check_create(self, project: str) -> None:
+        """Raise WriteForbidden unless models may be created in a project."""
+        if not _holds(self.writes, project):
+            raise WriteForbidden(project)
+
+    def check_change(self, key: ModelKey) -> None:
+        """Raise unless a model may be changed, whether or not it exists.
+
+        Who may not read in its project learns nothing: to him it is a model that is not there
+        (ModelNotFound). Who may read, but not write, is told so (WriteForbidden).
+        """
+        if not _holds(self.reads, key.project):
+            raise ModelNotFound(key.uri, key.project)
+        self.check_create(key.project)
+
+
+NOTHING = frozenset[str]()
+NO_ACCESS = Access(NOTHING, NOTHING)
+READ_ACCESS = Access(None, NOTHING)
+FULL_ACCESS = Access(None, None)
+
+
+def _holds(projects: Projects, project: str) -> bool:
+    return projects is None or project in projects
+
+
+def _union(one: Projects, other: Projects) -> Projects:
+    return None if one is None or other is None else one | other

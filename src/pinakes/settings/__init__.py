@@ -1,0 +1,1 @@
+"""Where things are: the environment, read once, as frozen values."""
