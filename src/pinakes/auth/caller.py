@@ -11,6 +11,9 @@ from pinakes.settings.auth import ClaimNames
 UNSPEAKABLE = ("Cc", "Cs")
 """Categories of characters in no name: controls, and halves of a character."""
 
+MAX_NAME = 255
+"""Code points in a name; the actor of every revision is one."""
+
 KUBERNETES = "system:"
 """How the names begin that Kubernetes gives, and no user may choose."""
 
@@ -68,4 +71,6 @@ def _groups(value: object) -> Iterator[str]:
 
 
 def _is_clean(text: str) -> bool:
-    return not any(unicodedata.category(character) in UNSPEAKABLE for character in text)
+    return len(text) <= MAX_NAME and not any(
+        unicodedata.category(character) in UNSPEAKABLE for character in text
+    )

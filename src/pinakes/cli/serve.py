@@ -105,7 +105,9 @@ def run(arguments: argparse.Namespace) -> None:
     try:
         settings = read_environment(arguments.data_dir)
         listeners = _listeners(settings, arguments.host, arguments.port)
-        is_first_look = isinstance(settings.database, EmbeddedDatabase)
+        is_first_look = (
+            isinstance(settings.database, EmbeddedDatabase) and settings.auth == NoAuth()
+        )
         greet = partial(_greet, is_first_look=is_first_look)
         uvloop.run(serve(settings, listeners, on_ready=greet))
     except PolicyError as error:
