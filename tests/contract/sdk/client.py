@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,22 @@ DRIVER = Path(__file__).with_name("driver.py")
 Json = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Login:
+    """How the SDK logs in, in the words of its ``Configuration``."""
+
+    oidc_server: str
+    oidc_client_id: str
+    oidc_client_secret: str = field(repr=False)
+    auth_method: str
+    username: str = ""
+    password: str = field(default="", repr=False)
+    scope: str = "openid profile email groups"
+    oidc_resource: str | None = None
+
+
 class Refused(Exception):
-    """The SDK raised ApiException; this is what every notebook prints of it."""
+    """The SDK raised ApiException, of which every notebook prints this, or could not log in."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -83,6 +98,14 @@ class Sdk:
         assert values, f"{kind} is no enum of this version"
         return values
 
+    def log_in(self, login: Login) -> None:
+        """Log in, and again whenever the server answers 401 (needs 1.4 or later)."""
+        self._take("log_in", **asdict(login))
+
+    def token(self) -> str:
+        """Return the token that every call carries."""
+        return self.authorization().removeprefix("Bearer ")
+
     def authorization(self) -> str:
         """Return the Authorization header that every call carries."""
         return self._take("authorization")
@@ -102,14 +125,19 @@ class Sdk:
 
 
 @contextmanager
-def running_sdk(version: str, server: str) -> Generator[Sdk, None, None]:
-    """Run one version against a server, until the block ends."""
+def running_sdk(
+    version: str, server: str, login: Login | None = None
+) -> Generator[Sdk, None, None]:
+    """Run one version against a server, logged in or not, until the block ends."""
     command = [_python_of(version), DRIVER, server]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert _read_line(process).strip() == version
-        yield Sdk(process)
+        sdk = Sdk(process)
+        if login:
+            sdk.log_in(login)
+        yield sdk
 
 
 def _read_line(process: subprocess.Popen[str]) -> str:
