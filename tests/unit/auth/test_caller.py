@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from issuer import Json
+from oidc.keys import Json
 from pinakes.auth.caller import Caller, caller_of
 from pinakes.auth.errors import TokenRefused
 from pinakes.settings.auth import ClaimNames
