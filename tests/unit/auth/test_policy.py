@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,17 @@ def test_a_broken_policy_is_refused_with_the_place_that_is_wrong(document: str, 
     with pytest.raises(PolicyError, match=r".") as refused:
         read_policy(document.encode())
     assert where.lower() in str(refused.value).lower()
+
+
+def test_the_example_of_the_how_to_says_what_its_words_say() -> None:
+    how_to = Path(__file__).parents[3] / "docs" / "how-to" / "authenticate.md"
+    [example] = re.findall(r"```json\n(.*?)```", how_to.read_text(), re.DOTALL)
+    policy = read_policy(example.encode())
+    assert policy.ignored == ()
+    assert policy.access_of(Caller("alice")) == Access(None, frozenset({"income"}))
+    assert policy.access_of(Caller("x", groups=("data-scientist",))) == Access(
+        frozenset({"public", "default"}), NONE
+    )
 
 
 # The policy in a file
