@@ -4,11 +4,10 @@ import ssl
 from collections.abc import Callable
 from pathlib import Path
 
+from pinakes.settings.files import state_of
 from pinakes.telemetry import CertificateRead, CertificateRefused, Event
 
 CERTIFICATE, KEY = "tls.crt", "tls.key"
-
-Mark = tuple[tuple[int, int, int], ...]
 
 
 class TlsError(Exception):
@@ -25,8 +24,9 @@ class ServerCertificate:
     def __init__(self, directory: Path, notice: Callable[[Event], None]) -> None:
         """Read the certificate. Raises TlsError."""
         self._directory = directory
+        self._files = directory / CERTIFICATE, directory / KEY
         self._notice = notice
-        self._mark = self._look()
+        self._state = state_of(*self._files)
         self._current = self._read()
         self._context = _context()
         self._context.sni_callback = self._choose
@@ -40,10 +40,10 @@ class ServerCertificate:
         connection.context = self._current
 
     def _follow(self) -> None:
-        mark = self._look()
-        if mark == self._mark:
+        state = state_of(*self._files)
+        if state == self._state:
             return
-        self._mark = mark
+        self._state = state
         try:
             self._current = self._read()
         except TlsError as error:
@@ -52,7 +52,7 @@ class ServerCertificate:
     def _read(self) -> ssl.SSLContext:
         context = _context()
         try:
-            context.load_cert_chain(self._directory / CERTIFICATE, self._directory / KEY, _no_word)
+            context.load_cert_chain(*self._files, _no_word)
         except ssl.SSLError as error:
             problem = f"{CERTIFICATE} and {KEY} in {self._directory} are no pair that can be used"
             raise TlsError(f"{problem} ({error.reason})") from error
@@ -61,11 +61,6 @@ class ServerCertificate:
             raise TlsError(f"{problem}: {error.strerror}") from error
         self._notice(CertificateRead(str(self._directory)))
         return context
-
-    def _look(self) -> Mark:
-        """Tell one state of the directory from another; a link that is flipped leads elsewhere."""
-        files = (self._directory / name for name in (CERTIFICATE, KEY))
-        return tuple(_mark(file) for file in files)
 
 
 def _context() -> ssl.SSLContext:
@@ -78,11 +73,3 @@ def _context() -> ssl.SSLContext:
 def _no_word() -> str:
     """Give no password for an encrypted key, where OpenSSL would ask the terminal."""
     return ""
-
-
-def _mark(file: Path) -> tuple[int, int, int]:
-    try:
-        status = file.stat()
-    except OSError:
-        return (0, 0, 0)
-    return status.st_ino, status.st_mtime_ns, status.st_size

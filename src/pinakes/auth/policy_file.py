@@ -6,11 +6,10 @@ from pathlib import Path
 from pinakes.auth.caller import Caller
 from pinakes.auth.policy import Policy, PolicyError, read_policy
 from pinakes.catalog.access import Access
+from pinakes.settings.files import state_of
 from pinakes.telemetry import Event, PolicyRead, PolicyRefused, Reading
 
 VALID = "pinakes_policy_valid"
-
-Mark = tuple[int, int, int]
 
 
 class PolicyFile:
@@ -24,7 +23,7 @@ class PolicyFile:
         """Read the file. Raises PolicyError: without any policy nothing is started."""
         self._path = path
         self._notice = notice
-        self._mark = _mark(path)
+        self._state = state_of(path)
         self._policy = self._read()
         self._is_valid = True
 
@@ -42,10 +41,10 @@ class PolicyFile:
         yield Reading(VALID, description, self._is_valid)
 
     def _follow(self) -> None:
-        mark = _mark(self._path)
-        if mark == self._mark:
+        state = state_of(self._path)
+        if state == self._state:
             return
-        self._mark = mark
+        self._state = state
         try:
             self._policy = self._read()
             self._is_valid = True
@@ -60,12 +59,3 @@ class PolicyFile:
             raise PolicyError(f"it cannot be read: {error.strerror}") from error
         self._notice(PolicyRead(str(self._path), policy.ignored))
         return policy
-
-
-def _mark(path: Path) -> Mark | None:
-    """Tell one state of a file from another; a link that is flipped leads to another file."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from oidc.keys import Json, Key
 from oidc.publisher import ISSUER, Publisher, sign
-from oidc.tokens import encoded, token_of
+from oidc.tokens import encoded, honest_header, token_of
 from pinakes.auth.caller import Caller
 from pinakes.auth.errors import ProviderUnreachable, TokenRefused
 from pinakes.auth.provider import FRESH_SECONDS, PAUSE_SECONDS, Provider
@@ -114,11 +114,12 @@ FORGERIES: dict[str, tuple[Callable[[], str], str]] = {
         "evil.example",
     ),
     "of an issuer but for a slash": (partial(sign, KEY, ADA | {"iss": ISSUER + "/"}), "trusted"),
-    "without an issuer": (partial(sign, KEY, without("iss")), "no issuer"),
-    "with several issuers": (partial(sign, KEY, ADA | {"iss": [ISSUER]}), "no issuer"),
+    "without an issuer": (partial(sign, KEY, without("iss")), "read"),
+    "with several issuers": (partial(sign, KEY, ADA | {"iss": [ISSUER]}), "read"),
     "expired": (partial(sign, KEY, ADA | {"exp": NOW}), "expired"),
     "expired long ago": (partial(sign, KEY, ADA | {"exp": NOW - 9999}), "expired"),
     "without an expiry": (partial(sign, KEY, without("exp")), "lacks"),
+    "with an expiry beyond all numbers": (partial(sign, KEY, ADA | {"exp": 10**400}), "read"),
     "with an expiry of no time": (partial(sign, KEY, ADA | {"exp": "soon"}), "read"),
     "not yet valid": (partial(sign, KEY, ADA | {"nbf": NOW + 60}), "not valid yet"),
     "of another key": (partial(sign, OTHER_KEY, ADA, kid="one"), "signature"),
@@ -133,7 +134,7 @@ FORGERIES: dict[str, tuple[Callable[[], str], str]] = {
         "not for its algorithm",
     ),
     "of another kind": (partial(sign, KEY, ADA, typ="logout+jwt"), "another kind"),
-    "of a kind that is no text": (partial(sign, KEY, ADA, typ=["JWT"]), "another kind"),
+    "of a kind that is no text": (partial(sign, KEY, ADA, typ=["JWT"]), "read"),
     "with an extension that must be understood": (partial(sign, KEY, ADA, crit=["x"], x=1), "read"),
     "that names nobody": (
         partial(sign, KEY, {"iss": ISSUER, "aud": AUDIENCE, "exp": NOW + 60}),
@@ -165,7 +166,16 @@ def test_no_text_whatever_is_a_token(text: str) -> None:
     refusal(text)
 
 
-@given(st.recursive(st.none() | st.floats() | st.text(), st.lists, max_leaves=5))
+json_values = st.recursive(st.none() | st.floats() | st.text(), st.lists, max_leaves=5)
+
+
+@given(json_values)
+def test_no_header_whatever_breaks_the_reading_of_a_token(value: Any) -> None:
+    for name in ("alg", "kid", "typ", "crit", "b64"):
+        refusal(token_of(ADA, OTHER_KEY, header=honest_header(OTHER_KEY) | {name: value}))
+
+
+@given(json_values)
 def test_no_claim_whatever_breaks_the_reading_of_a_token(value: Any) -> None:
     for claim in ADA:
         token = sign(KEY, ADA | {claim: value}, kid="unknown")
