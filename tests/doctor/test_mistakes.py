@@ -1,5 +1,8 @@
 """Every mistake that can be made with the secret, and the one thing that the doctor says to do."""
 
+import os
+from pathlib import Path
+
 import psycopg
 import pytest
 
@@ -204,3 +207,11 @@ def test_a_secret_that_is_not_mounted(doctor: Doctor) -> None:
     assert found.failed() == ["secret.source"]
     assert "is no directory" in found.message("secret.source")
     assert found.fix("secret.source").startswith("mount the secret at /nowhere/at/all")
+
+
+def test_a_key_that_is_a_pipe(doctor: Doctor, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "password")
+    found = doctor(METADATA_PG_SECRET_DIR=str(tmp_path))
+    assert found.failed() == ["secret.source"]
+    assert "password in " in found.message("secret.source")
+    assert found.fix("secret.source").startswith("put a plain file in its place")

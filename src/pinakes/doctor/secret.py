@@ -12,6 +12,8 @@ FIXES = {
     "cannot set": "take that out of the connection string",
     "inside its value": "write the value anew, without a line end in it",
     "is not UTF-8": "write the value anew, as UTF-8",
+    "no regular file": "put a plain file in its place, or take it out of the directory",
+    "larger than 1 MiB": "take it out of the directory, where only the keys of the secret belong",
 }
 """What is said of a configuration that is refused, and what to do about it."""
 
@@ -21,11 +23,11 @@ def source(evidence: Evidence) -> Verdict:
     mounts = evidence.description.mounts
     if broken := [mount for mount in mounts if mount.secret is None]:
         verdict = failed if evidence.description.problem else warning  # where nobody needs it
-        return verdict(
-            broken[0].problem,
+        mount = (
             f"mount the secret at {broken[0].directory} so that this user may read it"
-            " (in Kubernetes: fsGroup, and defaultMode 0440)",
+            " (in Kubernetes: fsGroup, and defaultMode 0440)"
         )
+        return verdict(broken[0].problem, _fix(broken[0].problem, otherwise=mount))
     read = [f"{mount.directory} ({mount.variable})" for mount in mounts]
     return ok(f"read from {' and '.join(read) or 'the environment alone'}")
 
@@ -52,8 +54,7 @@ def values(evidence: Evidence) -> Verdict:
     description = evidence.description
     if description.problem in ("", description.ca_problem, description.pair_problem):
         return ok("the values say how to connect")
-    fixes = (fix for hint, fix in FIXES.items() if hint in description.problem)
-    return failed(description.problem, next(fixes, "correct what is named there"))
+    return failed(description.problem, _fix(description.problem, "correct what is named there"))
 
 
 def modes(evidence: Evidence) -> Verdict:
@@ -65,6 +66,10 @@ def modes(evidence: Evidence) -> Verdict:
             "mount it with fsGroup and defaultMode 0440, or as 0600 for the user alone",
         )
     return ok("no private key lies open")
+
+
+def _fix(problem: str, otherwise: str) -> str:
+    return next((fix for hint, fix in FIXES.items() if hint in problem), otherwise)
 
 
 def _with_alias(keyword: str, place: str) -> str:

@@ -1,7 +1,9 @@
 """Read a mounted secret: one file a key, all of one moment."""
 
 import errno
+import os
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,7 +51,8 @@ class Secret:
 def read_secret(directory: Path) -> Secret:
     """Read every key of a mounted secret; a directory of plain files is one as well.
 
-    Raises ConfigurationError where the directory, or a file in it, cannot be read.
+    Raises ConfigurationError where the directory, or a file in it, cannot be read: what is no
+    regular file, or too large to be of a secret, is none that can be.
     """
     try:
         return Secret(directory, _read_steadily(directory, TRIES))
@@ -84,5 +87,15 @@ def _place_of(directory: Path) -> Path:
 
 
 def _read(file: Path) -> bytes:
-    with file.open("rb") as opened:
-        return opened.read(MAX_BYTES)
+    with open(file, "rb", opener=_open_at_once) as opened:
+        if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(file))
+        content = opened.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise OSError(errno.EFBIG, "it is larger than 1 MiB", str(file))
+    return content
+
+
+def _open_at_once(file: str, flags: int) -> int:
+    """Open without waiting, as a pipe else would for one who writes to it."""
+    return os.open(file, flags | os.O_NONBLOCK | os.O_NOCTTY)

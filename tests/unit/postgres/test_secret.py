@@ -2,16 +2,25 @@
 
 import os
 import shutil
+import stat
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mounted import flip, mount, page_secret
-from pinakes.postgres.secret import TRIES, ConfigurationError, Secret, read_secret
+from pinakes.postgres.secret import (
+    MAX_BYTES,
+    TRIES,
+    ConfigurationError,
+    Secret,
+    read_secret,
+)
 
 PASSWORD = b"swordfish"
+OPEN = "pinakes.postgres.secret.open"
 
 
 def text(content: bytes, key: str = "password") -> str:
@@ -44,16 +53,16 @@ class Kubelet:
     def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
         self.directory = directory
         self.left = times
-        ordinary = Path.open
+        ordinary = open
 
-        def open_and_turn(file: Path, mode: str = "r", *rest: Any) -> Any:
-            opened = ordinary(file, mode, *rest)
-            if mode == "rb" and self.left:
+        def open_and_turn(file: Path, mode: str, **how: Any) -> Any:
+            opened = ordinary(file, mode, **how)
+            if self.left:
                 self.left -= 1
                 self.turn()
             return opened
 
-        monkeypatch.setattr(Path, "open", open_and_turn)
+        monkeypatch.setattr(OPEN, open_and_turn, raising=False)
 
     def turn(self) -> None:
         mount(self.directory, {"user": b"new", "password": b"new"})
@@ -154,6 +163,46 @@ def test_a_link_that_leads_nowhere_is_not_a_key_left_out(tmp_path: Path) -> None
         read_secret(plain)
 
 
+def make_pipe(file: Path) -> None:
+    os.mkfifo(file)
+
+
+def make_socket(file: Path) -> None:
+    os.mknod(file, stat.S_IFSOCK | 0o600)
+
+
+def make_device(file: Path) -> None:
+    file.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("make", [make_pipe, make_socket, make_device])
+@pytest.mark.parametrize("is_linked", [False, True])
+def test_a_key_that_is_no_regular_file_is_refused_by_name(
+    tmp_path: Path, make: Callable[[Path], None], *, is_linked: bool
+) -> None:
+    """A pipe would never be read to its end, and a device has none."""
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    make(tmp_path / "target" if is_linked else secret / "password")
+    if is_linked:
+        (secret / "password").symlink_to(tmp_path / "target")
+    with pytest.raises(ConfigurationError, match=f"^password in {secret} cannot be read: "):
+        read_secret(secret)
+
+
+def test_a_link_to_a_directory_is_no_key(tmp_path: Path) -> None:
+    (tmp_path / "folder").symlink_to("/")
+    assert read_secret(tmp_path).files == {}
+
+
+def test_a_key_is_read_whole_or_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "ca.crt").write_bytes(b"x" * MAX_BYTES)
+    assert len(read_secret(tmp_path).files["ca.crt"]) == MAX_BYTES
+    (tmp_path / "ca.crt").write_bytes(b"x" * (MAX_BYTES + 1))
+    with pytest.raises(ConfigurationError, match=r"ca\.crt in .* it is larger than 1 MiB"):
+        read_secret(tmp_path)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
 def test_an_unreadable_directory_or_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "tls.key").touch(mode=0)
@@ -168,11 +217,11 @@ def test_an_unreadable_directory_or_file_is_named(tmp_path: Path) -> None:
 def test_a_file_that_may_not_be_read_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(file: Path, _mode: str) -> None:
+    def refuse(file: Path, _mode: str, **_: object) -> None:
         raise PermissionError(13, "Permission denied", str(file))
 
     mount(tmp_path, {"tls.key": b"key"}, mode=0o400)
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(OPEN, refuse, raising=False)
     with pytest.raises(ConfigurationError, match=r"tls\.key in .* cannot be read: Permission"):
         read_secret(tmp_path)
 
