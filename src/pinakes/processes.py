@@ -24,7 +24,12 @@ from pinakes.auth.writers import Writers
 from pinakes.catalog.access import FULL_ACCESS, READ_ACCESS, Access
 from pinakes.catalog.errors import CatalogDisabled, CatalogUnavailable
 from pinakes.catalog.service import ModelCatalog
-from pinakes.postgres.connection import SECRET_DIRECTORY, Configuration, ConnectionReader
+from pinakes.postgres.connection import (
+    CLIENT_TLS_DIRECTORY,
+    SECRET_DIRECTORY,
+    Configuration,
+    ConnectionReader,
+)
 from pinakes.postgres.embedded import EmbeddedPostgres
 from pinakes.postgres.expiry import expiry_readings
 from pinakes.postgres.files import PrivateFiles
@@ -191,10 +196,12 @@ def connection_reader(database: ConfiguredDatabase) -> ConnectionReader:
 
 
 def migration_reader(database: ConfiguredDatabase) -> ConnectionReader:
-    """Make what reads how to connect for migrating: with a secret of its own where one is named."""
-    if not database.migrate_secret_directory:
-        return connection_reader(database)
-    own = {SECRET_DIRECTORY: database.migrate_secret_directory}
+    """Make what reads how to connect for migrating: each mount of its own where one is named."""
+    mounts = {
+        SECRET_DIRECTORY: database.migrate_secret_directory,
+        CLIENT_TLS_DIRECTORY: database.migrate_client_tls_directory,
+    }
+    own = {variable: directory for variable, directory in mounts.items() if directory}
     return connection_reader(replace(database, environment={**database.environment, **own}))
 
 

@@ -73,6 +73,8 @@ def test_a_disabled_catalogue_answers_501_and_is_ready(tmp_path: Path) -> None:
     [
         ({"METADATA_PG_ENABLED": "true"}, ["METADATA_PG_HOST", "METADATA_PG_USER"]),
         ({"METADATA_PG_HOST": "127.0.0.1", "METADATA_PG_USER": ""}, ["METADATA_PG_DBNAME"]),
+        ({"PINAKES_MIGRATE_SECRET_DIR": "/mnt"}, ["METADATA_PG_HOST", "METADATA_PG_USER"]),
+        ({"PINAKES_MIGRATE_CLIENT_TLS_DIR": "/mnt"}, ["METADATA_PG_HOST", "METADATA_PG_USER"]),
         ({"PINAKES_EMBEDDED": "false"}, ["METADATA_PG_"]),
         ({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, ["PINAKES_EMBEDDED=true"]),
     ],

@@ -15,8 +15,9 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from mounted import mount
 from parts import SCHEMA, clean_environment, environment_of, migrated
 from pinakes.catalog.errors import CatalogUnavailable
 from pinakes.postgres.migrate import EMPTY, MigrationError, migrate, runner, shipped, write_plan
@@ -405,6 +406,17 @@ def test_the_command_tells_each_migration_and_how_long_it_took(empty_database: s
     assert re.fullmatch(r"(applied \d{4}_\w+\.pre\.sql in \d+\.\d\d s\n)+", first.stdout)
     assert (first.returncode, second.returncode) == (0, 0)
     assert second.stdout == "the schema is up to date\n"
+
+
+def test_the_secret_of_the_role_that_migrates_is_enough_for_that(
+    empty_database: str, tmp_path: Path
+) -> None:
+    known = conninfo_to_dict(empty_database) | {"sslmode": "disable"}
+    keys = ("host", "port", "user", "password", "dbname", "sslmode")
+    secret = mount(tmp_path, {key: str(known[key]).encode() for key in keys})
+    done = pinakes({"PINAKES_MIGRATE_SECRET_DIR": str(secret)}, "migrate")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert with_schemas(empty_database)
 
 
 def test_check_tells_by_its_exit_code_whether_something_is_pending(empty_database: str) -> None:

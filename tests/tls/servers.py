@@ -34,8 +34,10 @@ CERTIFIED = "certified"
 """Needs its password and a certificate that has its name."""
 CERTIFICATE_ONLY = "certificate_only"
 """Comes in by the certificate of ``certified``, without a password."""
+MIGRATOR = "migrator"
+"""Comes in by a certificate of its own name, without a password."""
 TRUSTED = "trusted"
-USERS = (EITHER, TLS_ONLY, PLAIN_ONLY, CERTIFIED, CERTIFICATE_ONLY, TRUSTED)
+USERS = (EITHER, TLS_ONLY, PLAIN_ONLY, CERTIFIED, CERTIFICATE_ONLY, MIGRATOR, TRUSTED)
 
 HBA = f"""
 host      all  postgres            {HOST}/32  trust
@@ -45,6 +47,7 @@ hostssl   all  {TLS_ONLY}          {HOST}/32  scram-sha-256
 hostnossl all  {PLAIN_ONLY}        {HOST}/32  scram-sha-256
 hostssl   all  {CERTIFIED}         {HOST}/32  scram-sha-256 clientcert=verify-full
 hostssl   all  {CERTIFICATE_ONLY}  {HOST}/32  cert map=certificates
+hostssl   all  {MIGRATOR}          {HOST}/32  cert
 """
 """One line a login; what has none is refused."""
 

@@ -30,6 +30,8 @@ class ConfiguredDatabase:
     keys_on_disk: bool = False
     migrate_secret_directory: str = ""
     """The mounted secret of the role that migrates, where that is another one."""
+    migrate_client_tls_directory: str = ""
+    """The mounted client certificate of the role that migrates, where that is another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +59,16 @@ def read_database(
     if enabled is False:
         return NoDatabase()
     described = _beginning_with(DATABASE_PREFIX, environment)
-    if described or environment.get("PINAKES_MIGRATE_SECRET_DIR"):
+    migrate_secret = environment.get("PINAKES_MIGRATE_SECRET_DIR", "")
+    migrate_client_tls = environment.get("PINAKES_MIGRATE_CLIENT_TLS_DIR", "")
+    if described or migrate_secret or migrate_client_tls:
         return ConfiguredDatabase(
             environment=described,
             libpq_environment=_beginning_with(LIBPQ_PREFIX, environment) if enabled else {},
             migrate_on_start=read_truth(environment, "PINAKES_MIGRATE_ON_START") or False,
             keys_on_disk=read_truth(environment, "PINAKES_KEYS_ON_DISK") or False,
-            migrate_secret_directory=environment.get("PINAKES_MIGRATE_SECRET_DIR", ""),
+            migrate_secret_directory=migrate_secret,
+            migrate_client_tls_directory=migrate_client_tls,
         )
     if reason := _why_not_embedded(environment, embedded_installed=embedded_installed):
         return UnknownDatabase(reason)
