@@ -97,6 +97,27 @@ def test_a_server_without_a_free_connection(ward: Ward, doctor: Doctor) -> None:
     assert scarce.status("pool.connections") == "ok"
 
 
+def test_a_role_that_is_allowed_a_single_connection(ward: Ward, doctor: Doctor) -> None:
+    with psycopg.connect(ward.main.conninfo(), autocommit=True) as connection:
+        connection.execute("alter role either connection limit 1")
+        found = doctor(ward.secret())
+        connection.execute("alter role either connection limit -1")
+    assert not found.failed()
+    assert found.status("pool.connections") == "warning"
+    assert found.message("schema.version").startswith("migrated to ")
+    assert found.status("schema.drift") == found.status("schema.write") == "ok"
+
+
+def test_a_single_connection_of_a_role_that_is_asked_for_nothing(
+    ward: Ward, doctor: Doctor
+) -> None:
+    with psycopg.connect(ward.main.conninfo(), autocommit=True) as connection:
+        connection.execute("alter role trusted connection limit 1")
+        found = doctor(ward.secret(user="trusted", password=None))
+        connection.execute("alter role trusted connection limit -1")
+    assert found.status("auth.startup") == found.status("auth.login") == "ok"
+
+
 def test_a_pool_that_is_too_large(ward: Ward, doctor: Doctor) -> None:
     with psycopg.connect(ward.main.conninfo(), autocommit=True) as connection:
         connection.execute("alter role either connection limit 5")

@@ -6,7 +6,7 @@ from pinakes.postgres.diagnosis.session import QuestionFailed, drift, look_at_sc
 
 def version(evidence: Evidence) -> Verdict:
     """Whether this version works with what was migrated."""
-    migrated = look_at_schema(evidence.description.conninfo, evidence.schema)
+    migrated = look_at_schema(evidence.session)
     if migrated.is_behind:
         return failed(migrated.problem, _how_to_migrate(evidence))
     if migrated.problem:
@@ -32,7 +32,7 @@ def comparison(evidence: Evidence) -> Verdict:
     if not evidence.session.is_direct():
         return skipped("it cannot be compared through a pooler")
     try:
-        differences = drift(evidence.description.conninfo, evidence.session)
+        differences = drift(evidence.session)
     except QuestionFailed as error:
         return skipped(f"it cannot be compared: {error}")
     if not differences:

@@ -1,6 +1,5 @@
 """Log in exactly as the server does, and ask what only one who is in can know."""
 
-import asyncio
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ import psycopg
 
 from pinakes.catalog.errors import CatalogUnavailable
 from pinakes.postgres.errors import NOT_MIGRATED, UNAVAILABLE
-from pinakes.postgres.migrate import MigrationError, look, objection, pending, shipped
+from pinakes.postgres.migrate import Applied, MigrationError, objection, pending, shipped
 from pinakes.postgres.pool import SESSION
 from pinakes.postgres.statements import FOLDER, NAME, for_schema, load_statements
 
@@ -71,7 +70,7 @@ class Session:
         self._connection.close()
 
     def ask(self, question: str) -> list[tuple[Any, ...]]:
-        """Return the rows that answer a question of ``diagnosis.sql``. Raises QuestionFailed."""
+        """Return the rows that answer a named question. Raises QuestionFailed."""
         with _in_words():
             cursor = self._connection.execute(
                 self._questions[question], {"schema": self._schema}, prepare=False
@@ -96,12 +95,32 @@ class Session:
         """Say where the connection goes to."""
         return f"{self._connection.info.host}:{self._connection.info.port}"
 
+    def applied(self) -> list[Applied]:
+        """Return what was migrated, as the database remembers it. Raises QuestionFailed."""
+        has_list = self.ask("find_migrations")
+        return [Applied(*row) for row in self.ask("list_migrations")] if has_list else []
+
     def write_and_roll_back(self) -> None:
         """Write a model as the server does, and undo it. Raises QuestionFailed."""
-        create = load_statements(self._schema)["create_model"]
+        create = self._questions["create_model"]
         names = {"uri": "pinakes:doctor", "change_id": "00000000-0000-0000-0000-000000000000"}
         with _in_words(), self._connection.transaction(force_rollback=True):
             self._connection.execute(create, {**A_MODEL, **names}, prepare=False)
+
+    @contextmanager
+    def migrated_afresh(self) -> Generator["Session", None, None]:
+        """Lend what the migrations make of an empty schema: temporary tables, gone at the end.
+
+        They are of this very connection, for the role may be allowed no other.
+        """
+        with _in_words():
+            try:
+                for migration in shipped():
+                    for statement in migration.statements:
+                        self._connection.execute(for_schema(statement, TEMPORARY))
+                yield Session(self._connection, TEMPORARY)
+            finally:
+                self._connection.execute("discard temp")
 
 
 def log_in(conninfo: str, schema: str) -> Session | Refusal:
@@ -144,10 +163,10 @@ class Migrated:
         return self.problem == NOT_MIGRATED
 
 
-def look_at_schema(conninfo: str, schema: str) -> Migrated:
-    """Compare what was migrated with what this version ships. Raises CatalogUnavailable."""
+def look_at_schema(session: Session) -> Migrated:
+    """Compare what was migrated with what this version ships. Raises QuestionFailed."""
+    applied = session.applied()
     try:
-        applied = asyncio.run(look(conninfo, schema)).applied
         pending(shipped(), applied, post=False)
     except MigrationError as error:
         return Migrated("", str(error))
@@ -155,19 +174,9 @@ def look_at_schema(conninfo: str, schema: str) -> Migrated:
     return Migrated(last, objection(shipped(), applied))
 
 
-def drift(conninfo: str, session: Session) -> Sequence[str]:
-    """Compare the schema with what the migrations make of an empty one, in temporary tables.
-
-    Raises QuestionFailed.
-    """
-    with (
-        _in_words(),
-        psycopg.connect(conninfo, autocommit=True, prepare_threshold=None) as connection,
-    ):
-        made = Session(connection, TEMPORARY)
-        for migration in shipped():
-            for statement in migration.statements:
-                connection.execute(for_schema(statement, TEMPORARY))
+def drift(session: Session) -> Sequence[str]:
+    """Compare the schema with what the migrations make. Raises QuestionFailed."""
+    with session.migrated_afresh() as made:
         return [*_differences("column", made, session), *_differences("index", made, session)]
 
 
@@ -184,10 +193,12 @@ def _differences(kind: str, made: Session, found: Session) -> list[str]:
 
 
 def _load_questions(schema: str) -> Mapping[str, bytes]:
+    """Load those of ``diagnosis.sql``, and the statements that the others know."""
     _, *parts = NAME.split((FOLDER / "diagnosis.sql").read_text(encoding="utf-8"))
-    return {
+    own = {
         name: for_schema(body, schema) for name, body in zip(parts[::2], parts[1::2], strict=True)
     }
+    return {**load_statements(schema), **own}
 
 
 @contextmanager
