@@ -51,7 +51,7 @@ CONNECT_FAILURES = [
         ("timeout|timed out", "timeout", "it does not answer"),
         ("translate host|resolve|Name or service|idna", "dns", "its host name is not known"),
         (
-            "password authentication failed|no password supplied",
+            "authentication failed|no password supplied",
             "login",
             "the login was refused",
         ),
@@ -68,7 +68,7 @@ CONNECT_FAILURES = [
         ),
         ("starting up|shutting down", "starting", "it is starting up or shutting down"),
         (
-            "too many clients|remaining connection slots",
+            "too many (clients|connections)|remaining connection slots",
             "full",
             "it has no connection left",
         ),
