@@ -1,9 +1,10 @@
 """Where the description of the database may stand, and what each place says in libpq's words."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
@@ -23,6 +24,9 @@ ALIASES = {
 """The keys of the page's secret, and what the operators call the same: the first that is there."""
 
 URI_KEYS = ("uri", "fqdn-uri", "DATABASE_URL", "dsn")
+PARAMETERS_OF_URI = re.compile(r"postgres(?:ql)?://(?:[^@/]*@)?+[^?]*\?(.*)", re.DOTALL)
+"""What a URI asks for, cut off as libpq does: a ? before the @ is of the password."""
+
 SYSTEM = b"system"
 """In place of certificates: those that the operating system trusts."""
 
@@ -146,7 +150,8 @@ def _file(environment: Mapping[str, str], name: str) -> bytes | None:
 def _read_uri(secret: Secret, key: str) -> dict[str, str]:
     """Read a connection string, of which only what can be meant to be in a secret is taken."""
     text = secret.text(key)
-    _refuse_foreign(secret, key, {name for name, _ in parse_qsl(urlsplit(text).query)})
+    if found := PARAMETERS_OF_URI.fullmatch(text):
+        _refuse_foreign(secret, key, {name for name, _ in parse_qsl(found[1])})
     try:
         values = conninfo_to_dict(text)
     except ProgrammingError:

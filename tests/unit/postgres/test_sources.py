@@ -210,6 +210,19 @@ def test_anything_else_in_it_is_refused_by_name(foreign: str) -> None:
     assert "swordfish" not in str(told.value)
 
 
+@pytest.mark.parametrize("password", ["a[b", "a]b", "a[b]c", "a?b=c", "a#b", "a:b", "a&service=b"])
+def test_a_password_in_it_may_have_whatever_libpq_takes(password: str) -> None:
+    uri = f"postgresql://u:{password}@h/d"
+    for text in (uri, f"{uri}?sslmode=require", f"host=h password={password}"):
+        assert uri_source(text).values["password"] == password
+
+
+def test_what_is_asked_for_is_found_behind_a_question_mark_of_the_password() -> None:
+    with pytest.raises(ConfigurationError, match="uri in /mnt asks for service, which") as told:
+        uri_source("postgres://u:sword?fish=1@h/d?service=a@b")
+    assert "fish" not in str(told.value)
+
+
 @pytest.mark.parametrize(
     "uri",
     [
@@ -219,6 +232,7 @@ def test_anything_else_in_it_is_refused_by_name(foreign: str) -> None:
         "mysql://u:swordfish@h/d",
         "postgresql://u:swordfish%zz@h/d",
         "password='swordfish",
+        "postgresql://u:swordfish@[::1/d",
     ],
 )
 def test_what_is_no_connection_string_is_refused_and_not_quoted(uri: str) -> None:
