@@ -209,6 +209,15 @@ def test_a_secret_that_is_not_mounted(doctor: Doctor) -> None:
     assert found.fix("secret.source").startswith("mount the secret at /nowhere/at/all")
 
 
+@pytest.mark.parametrize("name", ["METADATA_PG_ENABLED", "PINAKES_MIGRATE_ON_START"])
+def test_a_setting_that_means_nothing(doctor: Doctor, name: str) -> None:
+    found = doctor(METADATA_PG_HOST="db", **{name: "maybe"})
+    assert list(found.findings) == found.failed() == ["secret.source"]
+    assert found.message("secret.source") == f"{name} is 'maybe', expected true or false"
+    assert found.fix("secret.source").startswith("correct that variable")
+    assert "doctor: 1 check failed" in found.printed()
+
+
 def test_a_key_that_is_a_pipe(doctor: Doctor, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "password")
     found = doctor(METADATA_PG_SECRET_DIR=str(tmp_path))

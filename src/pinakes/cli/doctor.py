@@ -4,8 +4,9 @@ import argparse
 import sys
 
 from pinakes.cli.environment import read_environment
-from pinakes.doctor.examination import examine
-from pinakes.doctor.finding import Status
+from pinakes.cli.failure import CommandFailed
+from pinakes.doctor.examination import examine, misread
+from pinakes.doctor.finding import Finding, Status
 from pinakes.doctor.report import as_json, as_table
 
 HELP = "say why the database cannot be used, and what to do about it"
@@ -32,10 +33,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Examine, print, and exit with 1 where a check failed."""
-    findings = examine(read_environment())
+    findings = _examine()
     print(as_json(findings) if arguments.json else _printable(as_table(findings)))
     if any(finding.status is Status.FAILED for finding in findings):
         sys.exit(1)
+
+
+def _examine() -> list[Finding]:
+    try:
+        return examine(read_environment())
+    except CommandFailed as failure:
+        return misread(str(failure))
 
 
 def _printable(text: str) -> str:

@@ -26,6 +26,12 @@ EMBEDDED = (
     " looks after it by itself"
 )
 CONFIGURE = "set METADATA_PG_SECRET_DIR to the directory of the mounted secret"
+CORRECT = "correct that variable; 'pinakes serve' does not start with it"
+
+
+def misread(problem: str) -> list[Finding]:
+    """Tell of a setting that means nothing: beyond it there is nothing to look at."""
+    return [Finding(FIRST, Status.FAILED, problem, CORRECT)]
 
 
 def examine(settings: Settings) -> list[Finding]:
