@@ -1,6 +1,7 @@
 """The command ``pinakes``."""
 
 import argparse
+import os
 import sys
 from importlib.metadata import version
 
@@ -11,13 +12,31 @@ COMMANDS = {"serve": serve, "migrate": migrate, "roles": roles, "doctor": doctor
 
 
 def main() -> None:
-    """Run one command; exit with 1 where it fails, with 2 where it was asked wrongly."""
-    arguments = _parser().parse_args()
+    """Run one command; exit with 1 where it fails, with 2 where it was asked wrongly.
+
+    Where nobody reads on, as behind ``| head -1``, it ends without a word.
+    """
+    try:
+        try:
+            _run(_parser().parse_args())
+        finally:
+            print(end="", flush=True)  # here, and not at exit, where nothing can be caught
+    except BrokenPipeError:
+        _print_no_more()
+        sys.exit(1)
+
+
+def _run(arguments: argparse.Namespace) -> None:
     try:
         arguments.run(arguments)
     except CommandFailed as failure:
         print(f"pinakes {arguments.command}: {failure}", file=sys.stderr)
         sys.exit(1)
+
+
+def _print_no_more() -> None:
+    """Lead what is still to be flushed at exit to nowhere, as Python's documentation advises."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
