@@ -12,10 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import chain
+from math import isfinite
 from typing import Any
 
 import jwt
 import msgspec
+from jwt.types import Options
 
 from pinakes.auth.caller import Caller, caller_of
 from pinakes.auth.errors import TokenRefused
@@ -31,12 +33,13 @@ KINDS = ("jwt", "at+jwt", "application/at+jwt")
 CLOCK_SECONDS = 10
 """How far the clock of an issuer may be ahead of ours. No token is good after its expiry."""
 
+NO_TIMES: Options = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
+"""The times are compared here, by the clock that also ends what is remembered."""
+
 KEPT = 4096
 """Tokens that are remembered as good; the one that was longest not seen is forgotten first."""
 
 REASONS: Mapping[type[Exception], str] = {
-    jwt.ExpiredSignatureError: "it has expired",
-    jwt.ImmatureSignatureError: "it is not valid yet",
     jwt.InvalidAudienceError: "it is for another audience",
     jwt.InvalidSignatureError: "its signature is wrong",
     jwt.InvalidAlgorithmError: "its key is not for its algorithm",
@@ -114,23 +117,39 @@ class Tokens:
         provider = self._providers.get(issuer)
         if provider is None:
             raise TokenRefused(f"its issuer {issuer[:MAX_SHOWN]!r} is not one that is trusted")
-        claims, expiry = self._check(token, await provider.key(header.kid or ""))
-        if expiry <= self._clock():
-            raise TokenRefused(REASONS[jwt.ExpiredSignatureError])
+        claims = self._check(token, await provider.key(header.kid or ""))
+        expiry = self._check_times(claims)
         return _Verified(caller_of(claims, self._names), expiry, issuer, provider.generation)
 
-    def _check(self, token: str, key: Key) -> tuple[dict[str, Any], float]:
-        """Check the signature, the audience and the times; return the claims and the expiry."""
+    def _check(self, token: str, key: Key) -> dict[str, Any]:
+        """Check the signature and the audience; return the claims."""
         with _refusing():
-            claims = jwt.decode(
+            return jwt.decode(
                 token,
                 key.public,
                 algorithms=key.algorithms,
                 audience=self._audiences,
-                leeway=CLOCK_SECONDS,
-                options={"require": ["exp"], "verify_iat": False},
+                options={"require": ["exp"], **NO_TIMES},
             )
-            return claims, float(claims["exp"])
+
+    def _check_times(self, claims: Mapping[str, Any]) -> float:
+        """Check that a token is good now; return when it expires."""
+        with _refusing():
+            expiry, beginning = _time(claims["exp"]), _time(claims.get("nbf", 0))
+        now = self._clock()
+        if expiry <= now:
+            raise TokenRefused("it has expired")
+        if beginning > now + CLOCK_SECONDS:
+            raise TokenRefused("it is not valid yet")
+        return expiry
+
+
+def _time(value: object) -> float:
+    """Read a NumericDate: RFC 7519, section 2."""
+    seconds = msgspec.convert(value, float)
+    if not isfinite(seconds):
+        raise ValueError("a time that is no number")
+    return seconds
 
 
 def _read(token: str) -> tuple[_Header, str]:

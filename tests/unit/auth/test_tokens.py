@@ -1,7 +1,6 @@
 """Which tokens are good: those that a trusted issuer signed, for us, for now; and no others."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -22,7 +21,7 @@ from pinakes.auth.tokens import Tokens
 from pinakes.settings.auth import ClaimNames
 from pinakes.telemetry import Event, KeysRead, KeysUnreadable
 
-NOW = float(int(time.time()))
+NOW = 1_800_000_000.0
 AUDIENCE = "pinakes"
 KEY = Key(Key.rsa().private, "one")
 OTHER_KEY = Key(Key.rsa().private, "two")
@@ -120,6 +119,9 @@ FORGERIES: dict[str, tuple[Callable[[], str], str]] = {
     "expired long ago": (partial(sign, KEY, ADA | {"exp": NOW - 9999}), "expired"),
     "without an expiry": (partial(sign, KEY, without("exp")), "lacks"),
     "with an expiry beyond all numbers": (partial(sign, KEY, ADA | {"exp": 10**400}), "read"),
+    "with an expiry that never comes": (partial(sign, KEY, ADA | {"exp": float("inf")}), "read"),
+    "with an expiry that is no number": (partial(sign, KEY, ADA | {"exp": float("nan")}), "read"),
+    "with a beginning that is no number": (partial(sign, KEY, ADA | {"nbf": float("nan")}), "read"),
     "with an expiry of no time": (partial(sign, KEY, ADA | {"exp": "soon"}), "read"),
     "not yet valid": (partial(sign, KEY, ADA | {"nbf": NOW + 60}), "not valid yet"),
     "of another key": (partial(sign, OTHER_KEY, ADA, kid="one"), "signature"),
