@@ -49,6 +49,12 @@ def test_every_setting_of_the_readme_is_read() -> None:
     assert documented <= set(settings_in_code())
 
 
+def test_every_setting_of_the_how_to_pages_is_read() -> None:
+    named = re.compile(r"\b(?:METADATA_PG|PINAKES)_[A-Z_]*[A-Z]\b")
+    text = "".join(page.read_text() for page in (ROOT / "docs" / "how-to").glob("*.md"))
+    assert set(named.findall(text)) <= set(settings_in_code())
+
+
 def test_every_event_is_in_the_reference() -> None:
     reference = read("reference", "events.md")
     assert not [event for event in get_args(Event) if f"`{event.__name__}`" not in reference]
