@@ -105,5 +105,5 @@ def running_server(
         try:
             yield RunningServer(url, log, process)
         finally:
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGINT)
             process.wait(timeout=30)

@@ -13,6 +13,7 @@ from typing import assert_never
 from pinakes.api.application import admin_application, application
 from pinakes.api.gate import Gate
 from pinakes.api.server import Server, url_of
+from pinakes.api.state import ServerState
 from pinakes.api.tls import ServerCertificate
 from pinakes.auth.admission import Admission
 from pinakes.auth.caller import Caller
@@ -52,10 +53,13 @@ from pinakes.telemetry import (
     MigrationFailed,
     ServerListening,
     ServerStopped,
+    ServerStopping,
     Telemetry,
 )
 
 MIGRATION_RETRY_SECONDS = 2.0
+DRAIN_SECONDS = 5.0
+"""How long it takes until nobody in a cluster sends requests to a pod any more."""
 
 DISABLED = "model metadata is disabled: METADATA_PG_ENABLED is false"
 
@@ -95,20 +99,44 @@ async def _serve(
         telemetry.metrics.read_from(store.readings)
         catalog = ModelCatalog(store)
         gate = Gate(settings.allowed_hosts, admission, closed)
-        api = Server(application(catalog, gate, telemetry), telemetry, certificate)
-        admin = Server(admin_application(catalog, telemetry), telemetry)
+        state = ServerState()
+        telemetry.metrics.read_from(state.readings)
+        api = Server(application(catalog, gate, telemetry, state), telemetry, certificate)
+        admin = Server(admin_application(catalog, telemetry, state), telemetry)
         url = url_of(listeners.api, "https" if certificate else "http")
         admin_url = url_of(listeners.admin) if listeners.admin else ""
         telemetry.notice(ServerListening(url, admin_url))
         on_ready(url)
-        await _run([(api, listeners.api), (admin, listeners.admin)])
+        stop = partial(_begin_to_stop, state, telemetry)
+        await _run([(api, listeners.api), (admin, listeners.admin)], stop)
 
 
-async def _run(servers: Iterable[tuple[Server, socket.socket | None]]) -> None:
-    """Run the servers that have somewhere to listen, until all are told to stop."""
+async def _run(
+    servers: Iterable[tuple[Server, socket.socket | None]], on_stopping: Callable[[], None]
+) -> None:
+    """Run the servers that have somewhere to listen, until all are told to stop.
+
+    SIGTERM is how Kubernetes stops a pod, while others still send requests to it for a moment: they
+    are answered, for DRAIN_SECONDS. SIGINT is a person, who does not want to wait, and so is a
+    second SIGTERM.
+    """
     running = [(server, listener) for server, listener in servers if listener]
-    _on_signal(partial(_stop, [server for server, _ in running]))
+    stop = partial(_stop, [server for server, _ in running])
+    loop = asyncio.get_running_loop()
+
+    def drain() -> None:
+        on_stopping()
+        loop.add_signal_handler(signal.SIGTERM, stop)
+        loop.call_later(DRAIN_SECONDS, stop)
+
+    loop.add_signal_handler(signal.SIGTERM, drain)
+    loop.add_signal_handler(signal.SIGINT, stop)
     await asyncio.gather(*(server.serve([listener]) for server, listener in running))
+
+
+def _begin_to_stop(state: ServerState, telemetry: Telemetry) -> None:
+    state.is_stopping = True
+    telemetry.notice(ServerStopping())
 
 
 def _stop(servers: Iterable[Server]) -> None:

@@ -57,6 +57,11 @@ class ServerListening:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerStopping:
+    """The server was told to stop: it wants no more requests, and answers those that still come."""
+
+
+@dataclass(frozen=True, slots=True)
 class ServerStopped:
     """The server has answered its last request."""
 
@@ -142,6 +147,7 @@ Event = (
     | RequestCrashed
     | RequestUnreadable
     | ServerListening
+    | ServerStopping
     | ServerStopped
     | DatabaseMigrated
     | MigrationFailed
@@ -279,11 +285,18 @@ class Metrics:
                 self._refused.inc()
             case KeysUnreadable(issuer):
                 self._unreadable_keys.labels(issuer).inc()
-            case ServerListening() | ServerStopped() | DatabaseMigrated() | MigrationFailed():
-                pass
-            case KeysRead() | PolicyRead() | PolicyRefused():
-                pass
-            case CertificateRead() | CertificateRefused():
+            case (
+                ServerListening()
+                | ServerStopping()
+                | ServerStopped()
+                | DatabaseMigrated()
+                | MigrationFailed()
+                | KeysRead()
+                | PolicyRead()
+                | PolicyRefused()
+                | CertificateRead()
+                | CertificateRefused()
+            ):
                 pass
             case _:
                 assert_never(event)

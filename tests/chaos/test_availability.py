@@ -6,8 +6,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from parts import (
     API,
@@ -142,6 +146,97 @@ def test_a_server_told_to_migrate_makes_itself_ready(tmp_path: Path, empty_datab
     environment = environment_of(empty_database) | {"PINAKES_MIGRATE_ON_START": "true"}
     with running_server(tmp_path, environment) as server:
         wait_until(lambda: readiness(server)[0] == 200)
+
+
+def test_once_ready_a_database_that_is_away_is_told_but_changes_nothing(
+    fresh_server: RunningServer, postgres: str
+) -> None:
+    server = fresh_server
+    assert readiness(server) == (200, {"status": "ok"})
+    assert metric(server, "pinakes_catalog_available") == 1
+    allow_connections(postgres, server.conninfo, allowed=False)
+    kill_backends_of(postgres, server.conninfo)
+    status, body = readiness(server)
+    assert (status, body["status"]) == (200, "degraded")
+    assert "the database is away" in body["message"]
+    assert metric(server, "pinakes_catalog_available") == 0
+    answer = httpx.get(server.url + MODELS, timeout=40)
+    assert (answer.status_code, int(answer.headers["retry-after"]) > 0) == (503, True)
+    allow_connections(postgres, server.conninfo, allowed=True)
+    wait_until(lambda: readiness(server) == (200, {"status": "ok"}))
+
+
+def test_a_schema_that_went_away_makes_even_a_ready_server_unready(
+    fresh_server: RunningServer,
+) -> None:
+    assert readiness(fresh_server)[0] == 200
+    with psycopg.connect(fresh_server.conninfo, autocommit=True) as connection:
+        connection.execute("alter schema pinakes rename to elsewhere")
+        assert readiness(fresh_server)[0] == 503
+        connection.execute("alter schema elsewhere rename to pinakes")
+        assert readiness(fresh_server)[0] == 200
+
+
+def metric(server: RunningServer, name: str) -> float:
+    lines = httpx.get(f"{server.url}/metrics").text.splitlines()
+    return float(next(line for line in lines if line.startswith(f"{name} ")).split()[1])
+
+
+def allow_connections(administrator: str, conninfo: str, *, allowed: bool) -> None:
+    name = sql.Identifier(str(conninfo_to_dict(conninfo)["dbname"]))
+    statement = sql.SQL("alter database {} allow_connections {}").format(name, sql.Literal(allowed))
+    with psycopg.connect(administrator, autocommit=True) as connection:
+        connection.execute(statement)
+
+
+def kill_backends_of(administrator: str, conninfo: str) -> None:
+    with psycopg.connect(administrator, autocommit=True) as connection:
+        connection.execute(
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s",
+            [conninfo_to_dict(conninfo)["dbname"]],
+        )
+
+
+# How it stops
+
+
+def test_a_server_that_is_told_to_stop_under_load_loses_no_request(
+    fresh_server: RunningServer,
+) -> None:
+    server = fresh_server
+    readiness(server)
+    enough = threading.Event()
+    with ThreadPoolExecutor(8) as threads:
+        clients = [threads.submit(ask_until, enough, server) for _ in range(8)]
+        wait_until(lambda: metric(server, "pinakes_pool_requests") > 100)
+        server.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: readiness(server)[0] == 503)
+        assert "shutting down" in readiness(server)[1]["message"]
+        asked = count_of_requests(server)
+        wait_until(lambda: count_of_requests(server) > asked + 50)
+        enough.set()
+        answers = [status for client in clients for status in client.result()]
+    assert set(answers) == {200}
+    assert server.process.wait(timeout=3 * 30) == 0
+
+
+def ask_until(enough: threading.Event, server: RunningServer) -> list[int]:
+    """Ask over one connection, or as many as it takes, until it is enough."""
+    answers: list[int] = []
+    with httpx.Client(timeout=40) as client:
+        while not enough.is_set():
+            answers.append(client.get(server.url + MODELS).status_code)
+    return answers
+
+
+def count_of_requests(server: RunningServer) -> int:
+    return server.log.read_text().count("RequestAnswered")
+
+
+def test_a_person_does_not_wait_for_a_cluster(fresh_server: RunningServer) -> None:
+    fresh_server.process.send_signal(signal.SIGINT)
+    assert fresh_server.process.wait(timeout=3 * 10) == 0
+    assert "ServerStopping" not in fresh_server.log.read_text()
 
 
 def test_all_backends_killed_are_noticed_by_nobody(fresh_server: RunningServer) -> None:

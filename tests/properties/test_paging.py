@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from conditions import SPELLINGS, models
 from parts import API, SCHEMA, open_gate
 from pinakes.api.application import application
+from pinakes.api.state import ServerState
 from pinakes.catalog.listing import text_of
 from pinakes.catalog.model import Model
 from pinakes.catalog.revision import Change
@@ -117,7 +118,7 @@ async def _client(
             await connection.execute("truncate pinakes.models")
         store = PostgresStore(pool, SCHEMA)
         telemetry = Telemetry(Log(LogFormat.JSON, StringIO()))
-        served = application(ModelCatalog(store), open_gate(), telemetry)
+        served = application(ModelCatalog(store), open_gate(), telemetry, ServerState())
         transport = httpx.ASGITransport(served)
         async with httpx.AsyncClient(
             transport=transport, base_url=f"http://localhost{API}"

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from parts import API, SCHEMA
 from pinakes.api.application import application
 from pinakes.api.gate import Gate
+from pinakes.api.state import ServerState
 from pinakes.auth.admission import Admission
 from pinakes.auth.caller import Caller
 from pinakes.auth.policy import read_policy
@@ -258,7 +259,9 @@ async def _catalogue(
         await _fill(store, scene)
         access_of = read_policy(json.dumps(scene.policy).encode()).access_of
         gate = Gate(frozenset(), Admission(access_of, identify))
-        served = application(ModelCatalog(store), gate, Telemetry(Log(LogFormat.JSON, StringIO())))
+        served = application(
+            ModelCatalog(store), gate, Telemetry(Log(LogFormat.JSON, StringIO())), ServerState()
+        )
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(served),
             base_url=f"http://localhost{API}",

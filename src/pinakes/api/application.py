@@ -11,9 +11,9 @@ from starlette.types import ASGIApp, ExceptionHandler
 
 from pinakes.api.answers import answer_error, error_answer, unrouted_answer
 from pinakes.api.gate import Gate
-from pinakes.api.health import LastActive
 from pinakes.api.journal import Journal
 from pinakes.api.routes import admin_route_table, route_table
+from pinakes.api.state import ServerState
 from pinakes.catalog.errors import CatalogError
 from pinakes.catalog.service import ModelCatalog
 from pinakes.query.errors import QuerySyntaxError
@@ -21,7 +21,9 @@ from pinakes.telemetry import Telemetry
 from pinakes.wire.errors import RequestError
 
 
-def application(catalog: ModelCatalog, gate: Gate, telemetry: Telemetry) -> ASGIApp:
+def application(
+    catalog: ModelCatalog, gate: Gate, telemetry: Telemetry, state: ServerState
+) -> ASGIApp:
     """Make the API; to strangers it does not even say which paths there are."""
 
     async def answer_unrouted(request: Request, error: Exception) -> Response:
@@ -31,25 +33,22 @@ def application(catalog: ModelCatalog, gate: Gate, telemetry: Telemetry) -> ASGI
             return error_answer(refusal)
         return unrouted_answer(error)
 
-    return _application(route_table(gate), answer_unrouted, catalog, telemetry)
+    routed = _routed(route_table(gate), answer_unrouted)
+    return _joined(routed, catalog, telemetry, state)
 
 
-def admin_application(catalog: ModelCatalog, telemetry: Telemetry) -> ASGIApp:
+def admin_application(catalog: ModelCatalog, telemetry: Telemetry, state: ServerState) -> ASGIApp:
     """Make what is for those who run the server: health and metrics, open to who reaches them."""
 
     async def answer_unrouted(_: Request, error: Exception) -> Response:
         return unrouted_answer(error)
 
-    return _application(admin_route_table(), answer_unrouted, catalog, telemetry)
+    routed = _routed(admin_route_table(), answer_unrouted)
+    return _joined(routed, catalog, telemetry, state)
 
 
-def _application(
-    routes: Sequence[BaseRoute],
-    answer_unrouted: ExceptionHandler,
-    catalog: ModelCatalog,
-    telemetry: Telemetry,
-) -> ASGIApp:
-    """Join the routes, what turns errors into answers, and the journal."""
+def _routed(routes: Sequence[BaseRoute], answer_unrouted: ExceptionHandler) -> Starlette:
+    """Join the routes and what turns errors into answers."""
     routed = Starlette(
         routes=routes,
         exception_handlers={
@@ -61,7 +60,14 @@ def _application(
         },
     )
     routed.router.redirect_slashes = False
+    return routed
+
+
+def _joined(
+    routed: Starlette, catalog: ModelCatalog, telemetry: Telemetry, state: ServerState
+) -> ASGIApp:
+    """Give handlers what they find around a request, and put the journal before them."""
     routed.state.catalog = catalog
     routed.state.telemetry = telemetry
-    routed.state.last_active = LastActive()
-    return Journal(routed, telemetry)
+    routed.state.server = state
+    return Journal(routed, telemetry, state)

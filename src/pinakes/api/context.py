@@ -2,6 +2,7 @@
 
 from starlette.requests import Request
 
+from pinakes.api.state import ServerState
 from pinakes.auth.admission import Admitted
 from pinakes.auth.caller import Caller
 from pinakes.catalog.access import Access
@@ -22,6 +23,12 @@ def telemetry_of(request: Request) -> Telemetry:
     """Return where the application's events go."""
     telemetry: Telemetry = request.app.state.telemetry
     return telemetry
+
+
+def state_of(request: Request) -> ServerState:
+    """Return the state of the server."""
+    state: ServerState = request.app.state.server
+    return state
 
 
 def caller_of(request: Request) -> Caller:

@@ -1,6 +1,5 @@
 """How the server is: for Kubernetes, for Prometheus, and for the clients of the platform."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
@@ -8,20 +7,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pinakes.api.answers import error_answer, json_answer
-from pinakes.api.context import catalog_of, telemetry_of
-from pinakes.catalog.errors import CatalogDisabled, CatalogError
-from pinakes.wire.errors import NoSuchPath
+from pinakes.api.context import catalog_of, state_of, telemetry_of
+from pinakes.api.state import ServerState
+from pinakes.catalog.errors import CatalogDisabled, CatalogError, SchemaMismatch
+from pinakes.wire.errors import NoSuchPath, ServerStopping
 from pinakes.wire.models import write_time
 
 ALL = "ALL"
 POSTGRES = "POSTGRES"
-
-
-@dataclass
-class LastActive:
-    """When a health check last saw the database answer; None before the first time."""
-
-    time: datetime | None = None
 
 
 async def livez(_: Request) -> Response:
@@ -30,16 +23,22 @@ async def livez(_: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """Say whether the catalogue can answer, and if not, why; a disabled one is ready."""
+    """Say whether requests should come here, and if not, why; a disabled catalogue is ready.
+
+    Once ready, a database that is away changes that no more: every other server would be without it
+    as well, and to be sent nothing at all helps nobody. The answer tells of it all the same.
+    """
+    state = state_of(request)
+    if state.is_stopping:
+        return error_answer(ServerStopping())
     problem = await _problem(request)
-    match problem:
-        case None:
-            return json_answer(b'{"status":"ok"}')
-        case CatalogDisabled():
-            body = {"status": "disabled", "message": str(problem)}
-            return json_answer(msgspec.json.encode(body))
-        case _:
-            return error_answer(problem)
+    if problem is None:
+        state.was_ready = True
+        return json_answer(b'{"status":"ok"}')
+    if not _is_ready_beside(problem, state):
+        return error_answer(problem)
+    status = "disabled" if isinstance(problem, CatalogDisabled) else "degraded"
+    return json_answer(msgspec.json.encode({"status": status, "message": str(problem)}))
 
 
 async def healthcheck(request: Request) -> Response:
@@ -47,27 +46,36 @@ async def healthcheck(request: Request) -> Response:
     if request.path_params["dependency"] not in (ALL, POSTGRES):
         raise NoSuchPath(f"there is no dependency but {ALL} and {POSTGRES}")
     problem = await _problem(request)
-    now = datetime.now(UTC)
-    last: LastActive = request.app.state.last_active
-    if problem is None:
-        last.time = now
-    health = {
+    told = {
         "dependency": POSTGRES,
         "status": _platform_status(problem),
         "description": str(problem or "the database answers"),
-        "fetchedAt": write_time(now),
-        "lastActiveFetchedAt": write_time(last.time),
+        "fetchedAt": write_time(datetime.now(UTC)),
+        "lastActiveFetchedAt": write_time(state_of(request).last_active),
     }
-    return json_answer(msgspec.json.encode({"dependenciesHealth": [health]}))
+    return json_answer(msgspec.json.encode({"dependenciesHealth": [told]}))
 
 
 async def _problem(request: Request) -> CatalogError | None:
     """Ask the catalogue now; return why it cannot answer, None where it can."""
+    state = state_of(request)
     try:
         await catalog_of(request).check()
     except CatalogError as error:
+        state.is_available = False
         return error
+    state.is_available, state.last_active = True, datetime.now(UTC)
     return None
+
+
+def _is_ready_beside(problem: CatalogError, state: ServerState) -> bool:
+    match problem:
+        case CatalogDisabled():
+            return True
+        case SchemaMismatch():
+            return False
+        case _:
+            return state.was_ready
 
 
 def _platform_status(problem: CatalogError | None) -> str:

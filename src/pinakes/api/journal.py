@@ -7,6 +7,7 @@ from uuid import uuid4
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pinakes.api.state import ServerState
 from pinakes.auth.caller import ANONYMOUS
 from pinakes.telemetry import RequestAnswered, RequestCrashed, Telemetry, traceback_of
 
@@ -16,13 +17,14 @@ SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 class Journal:
     """Wraps the application: gives each request its id, and notices its end however it ends."""
 
-    def __init__(self, application: ASGIApp, telemetry: Telemetry) -> None:
+    def __init__(self, application: ASGIApp, telemetry: Telemetry, state: ServerState) -> None:
         self._application = application
         self._telemetry = telemetry
+        self._state = state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        line = _Line(scope)
+        line = _Line(scope, is_last=self._state.is_stopping)
         try:
             await self._application(scope, receive, line.noting(send))
         except Exception as error:  # noqa: BLE001 - it was answered, and ends here
@@ -34,10 +36,11 @@ class Journal:
 class _Line:
     """What is noted of one request."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, *, is_last: bool) -> None:
         wanted = Headers(scope=scope).get("x-request-id", "")
         self.request_id = wanted if SANE_ID.fullmatch(wanted) else uuid4().hex
         self.status = 0
+        self._is_last = is_last
         self._scope = scope
         self._state = scope.setdefault("state", {})
         self._state |= {"request_id": self.request_id, "route": "unmatched", "actor": ANONYMOUS.id}
@@ -52,6 +55,8 @@ class _Line:
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = self.request_id
                 headers["X-Content-Type-Options"] = "nosniff"
+                if self._is_last:  # so that its client comes back to another server
+                    headers["Connection"] = "close"
             await send(message)
 
         return noted

@@ -9,6 +9,7 @@
     ├── WriteForbidden
     ├── CatalogDisabled
     └── CatalogUnavailable
+        └── SchemaMismatch
 """
 
 
@@ -58,3 +59,7 @@ class CatalogUnavailable(CatalogError):
 
     The message names neither host nor user nor password.
     """
+
+
+class SchemaMismatch(CatalogUnavailable):
+    """The catalogue was not migrated to where this version can work with it, or was beyond that."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from pinakes.catalog.errors import CatalogUnavailable
+from pinakes.catalog.errors import CatalogUnavailable, SchemaMismatch
 
 NOT_MIGRATED = "the database has no catalogue, or an older one: run 'pinakes migrate'"
 
@@ -103,7 +103,8 @@ def in_catalogue_words() -> Generator[None, None, None]:
         yield
     except psycopg.Error as error:
         if told := UNAVAILABLE.get(error.sqlstate or ""):
-            raise CatalogUnavailable(told) from error
+            kind = SchemaMismatch if told == NOT_MIGRATED else CatalogUnavailable
+            raise kind(told) from error
         if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
             raise AnswerLost("the connection to the database was lost") from error
         raise

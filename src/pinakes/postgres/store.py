@@ -9,7 +9,12 @@ from typing import Any, NamedTuple, TypeVar, cast
 from psycopg import capabilities
 from psycopg.errors import UniqueViolation
 
-from pinakes.catalog.errors import CatalogUnavailable, ModelAlreadyExists, ModelNotFound
+from pinakes.catalog.errors import (
+    CatalogUnavailable,
+    ModelAlreadyExists,
+    ModelNotFound,
+    SchemaMismatch,
+)
 from pinakes.catalog.listing import (
     PAGE_BYTES,
     ModelListing,
@@ -72,7 +77,7 @@ class PostgresStore:
         applied = [Applied(*row) for row in found.rows]
         self._schema_version = latest(applied)
         if problem := objection(self._shipped, applied):
-            raise CatalogUnavailable(problem)
+            raise SchemaMismatch(problem)
 
     def readings(self) -> Iterator[Reading]:
         """Tell how far the schema was when it was last looked at; 0 before that."""

@@ -15,7 +15,8 @@
     ├── PathTooLong
     ├── BodyNotJson
     ├── HeadersTooLarge
-    └── TooManyRequests
+    ├── TooManyRequests
+    └── ServerStopping
 """
 
 
@@ -84,3 +85,7 @@ class HeadersTooLarge(RequestError):
 
 class TooManyRequests(RequestError):
     """The server is busy with as many requests as it takes at once; try again soon."""
+
+
+class ServerStopping(RequestError):
+    """The server is shutting down; ask another one."""

@@ -48,6 +48,7 @@ STATUSES: dict[type[Exception], Status] = {
     wire.BodyNotJson: Status(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, INVALID_ARGUMENT),
     wire.HeadersTooLarge: Status(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, INVALID_ARGUMENT),
     wire.TooManyRequests: Status(HTTPStatus.SERVICE_UNAVAILABLE, UNAVAILABLE),
+    wire.ServerStopping: Status(HTTPStatus.SERVICE_UNAVAILABLE, UNAVAILABLE),
 }
 
 UNEXPECTED = Status(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL)

@@ -15,6 +15,7 @@ from parts import API, open_gate
 from pinakes.api.application import admin_application, application
 from pinakes.api.gate import Gate
 from pinakes.api.routes import admin_route_table, route_table
+from pinakes.api.state import ServerState
 from pinakes.auth.admission import Admission
 from pinakes.auth.caller import Caller
 from pinakes.auth.errors import ProviderUnreachable, TokenRefused
@@ -65,7 +66,9 @@ class Api:
         self.telemetry = Telemetry(Log(LogFormat.JSON, self.log))
         access_of = read_policy(json.dumps(POLICY).encode()).access_of
         gate = gate or Gate(frozenset(), Admission(access_of, identify))
-        self.application = application(ModelCatalog(self.store), gate, self.telemetry)
+        self.application = application(
+            ModelCatalog(self.store), gate, self.telemetry, ServerState()
+        )
 
     def ask(
         self, method: str, path: str, token: str | None = "good", **sent: Any
@@ -129,7 +132,7 @@ def test_a_stranger_does_not_even_learn_which_paths_there_are(api: Api) -> None:
 
 def test_the_admin_port_tells_health_and_metrics_to_everybody() -> None:
     api = Api()
-    api.application = admin_application(ModelCatalog(api.store), api.telemetry)
+    api.application = admin_application(ModelCatalog(api.store), api.telemetry, ServerState())
     paths = [route.path for route in admin_route_table() if isinstance(route, Route)]
     assert sorted(paths) == ["/livez", "/metrics", "/readyz"]
     for path in paths:

@@ -12,6 +12,7 @@ from memory_store import MemoryStore
 from parts import API, open_gate
 from pinakes.api.application import application
 from pinakes.api.gate import MAX_REQUESTS
+from pinakes.api.state import ServerState
 from pinakes.catalog.errors import CatalogUnavailable
 from pinakes.catalog.listing import ModelListing, ModelPage
 from pinakes.catalog.service import ModelCatalog
@@ -50,7 +51,9 @@ class WaitingStore(MemoryStore):
 
 def client(store: MemoryStore, log: StringIO) -> httpx.AsyncClient:
     telemetry = Telemetry(Log(LogFormat.JSON, log))
-    served = application(ModelCatalog(store), open_gate("pinakes.example"), telemetry)
+    served = application(
+        ModelCatalog(store), open_gate("pinakes.example"), telemetry, ServerState()
+    )
     return httpx.AsyncClient(transport=httpx.ASGITransport(served))
 
 
