@@ -78,19 +78,19 @@ class MemoryStore:
 
     async def record_runtime(self, runtime: RuntimeMetadata) -> None:
         for index, record in enumerate(self._records):
-            if _identity(record.runtime) == _identity(runtime):
+            if record.runtime.key == runtime.key:
                 since = record.runtime.creation_time
                 known = replace(runtime, creation_time=since)
                 self._records[index] = replace(record, runtime=known)
                 return
         recorded = replace(runtime, creation_time=datetime.now(UTC))
-        self._records.append(RuntimeRecord(len(self._records) + 1, recorded, None))
+        self._records.append(RuntimeRecord(recorded, None))
 
     async def list_runtime(self, listing: RuntimeListing) -> RuntimePage:
         behind = [
             replace(record, model=self._models.get(_model_key(record.runtime)))
-            for record in self._records
-            if record.serial > (listing.after or 0) and _is_asked_for(listing, record.runtime)
+            for record in sorted(self._records, key=lambda record: record.runtime.key)
+            if record.runtime.key > (listing.after or ()) and _is_asked_for(listing, record.runtime)
         ]
         return RuntimePage(behind[: listing.size], more=len(behind) > listing.size)
 
@@ -177,16 +177,6 @@ def _compare_positions(order: Sequence[Order], one: Position, other: Position) -
             is_behind = (here > there) == (item.direction is Direction.ASCENDING)
             return 1 if is_behind else -1
     return 0
-
-
-def _identity(runtime: RuntimeMetadata) -> tuple[str, ...]:
-    return (
-        runtime.deployment_uid,
-        runtime.predictor_name,
-        runtime.node_name,
-        runtime.model_uri,
-        runtime.project,
-    )
 
 
 def _model_key(runtime: RuntimeMetadata) -> ModelKey:

@@ -3,8 +3,8 @@
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from pinakes.auth.writers import Writers
 from pinakes.catalog.access import FULL_ACCESS, READ_ACCESS, Access
 from pinakes.catalog.errors import CatalogDisabled, CatalogUnavailable
 from pinakes.catalog.service import ModelCatalog
+from pinakes.mounted import UnusableError
 from pinakes.postgres.connection import (
     CLIENT_TLS_DIRECTORY,
     SECRET_DIRECTORY,
@@ -64,6 +65,10 @@ DRAIN_SECONDS = 5.0
 DISABLED = "model metadata is disabled: METADATA_PG_ENABLED is false"
 
 
+class NotStartedError(Exception):
+    """Something that was named cannot be used, and to serve without it would be unsafe."""
+
+
 @dataclass(frozen=True, slots=True)
 class Listeners:
     """Where a server listens: for the API, and perhaps for those who run it."""
@@ -75,7 +80,7 @@ class Listeners:
 async def serve(settings: Settings, listeners: Listeners, on_ready: Callable[[str], None]) -> None:
     """Serve the API until SIGINT or SIGTERM; ``on_ready`` is told its URL.
 
-    Raises PolicyError and TlsError where the policy or the certificate cannot be used.
+    Raises NotStartedError where the policy or the certificate cannot be used.
     """
     telemetry = Telemetry(Log(settings.log_format))
     starting = asyncio.ensure_future(_serve(settings, listeners, telemetry, on_ready))
@@ -91,9 +96,11 @@ async def _serve(
     telemetry: Telemetry,
     on_ready: Callable[[str], None],
 ) -> None:
-    admission = _admission(settings.auth, telemetry)
-    certificate = _certificate(settings.tls_directory, telemetry)
-    async with _connections(settings.database, settings.schema, telemetry) as connections:
+    async with (
+        _admission(settings.auth, telemetry) as admission,
+        _connections(settings.database, settings.schema, telemetry) as connections,
+    ):
+        certificate = _certificate(settings.tls_directory, telemetry)
         closed = CatalogDisabled(DISABLED) if isinstance(settings.database, NoDatabase) else None
         store = PostgresStore(connections, settings.schema)
         telemetry.metrics.read_from(store.readings)
@@ -144,35 +151,60 @@ def _stop(servers: Iterable[Server]) -> None:
         server.stop()
 
 
-def _admission(auth: Auth, telemetry: Telemetry) -> Admission:
+@asynccontextmanager
+async def _admission(auth: Auth, telemetry: Telemetry) -> AsyncGenerator[Admission, None]:
     """Join what tells who asks with what tells what he may do."""
     match auth:
         case NoAuth(allowed):
             access = READ_ACCESS if allowed is Anonymous.READ else FULL_ACCESS
-            return Admission(lambda _: access)
+            yield Admission(lambda _: access)
         case Oidc():
-            providers = {
-                issuer: Provider(issuer, fetch_for(issuer, auth.ca_file), telemetry.notice)
-                for issuer in auth.issuers
-            }
-            for provider in providers.values():
-                provider.keep_fresh()
-            tokens = Tokens(providers, auth.audiences, auth.claims)
-            return Admission(_rights(auth, telemetry), tokens.caller)
+            rights = _rights(auth, telemetry)
+            async with _providers(auth, telemetry) as providers:
+                yield Admission(rights, Tokens(providers, auth.audiences, auth.claims).caller)
         case _:
             assert_never(auth)
+
+
+@asynccontextmanager
+async def _providers(
+    auth: Oidc, telemetry: Telemetry
+) -> AsyncGenerator[Mapping[str, Provider], None]:
+    """Keep reading the keys of every issuer."""
+    providers = {
+        issuer: Provider(issuer, fetch_for(issuer, auth.ca_file), telemetry.notice)
+        for issuer in auth.issuers
+    }
+    reading = [asyncio.create_task(provider.keep_reading()) for provider in providers.values()]
+    try:
+        yield providers
+    finally:
+        for task in reading:
+            task.cancel()
 
 
 def _rights(auth: Oidc, telemetry: Telemetry) -> Callable[[Caller], Access]:
     if auth.policy_file is None:
         return Writers(auth.writers).access_of
-    policy = PolicyFile(auth.policy_file, telemetry.notice)
+    with _naming("the policy that PINAKES_POLICY_FILE names"):
+        policy = PolicyFile(auth.policy_file, telemetry.notice)
     telemetry.metrics.read_from(policy.readings)
     return policy.access_of
 
 
 def _certificate(directory: Path | None, telemetry: Telemetry) -> ServerCertificate | None:
-    return None if directory is None else ServerCertificate(directory, telemetry.notice)
+    if directory is None:
+        return None
+    with _naming("the certificate in the directory that PINAKES_TLS_DIR names"):
+        return ServerCertificate(directory, telemetry.notice)
+
+
+@contextmanager
+def _naming(what: str) -> Generator[None, None, None]:
+    try:
+        yield
+    except UnusableError as error:
+        raise NotStartedError(f"{what} cannot be used: {error}") from error
 
 
 def _on_signal(stop: Callable[[], object]) -> None:

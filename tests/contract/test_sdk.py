@@ -131,8 +131,8 @@ def test_the_metadata_demo_runs_to_its_end(fresh_sdk: Sdk, fresh_server: Running
 
     running = sdk.runtime(model_uri=IRIS.uri, deployment_status="Running")
     assert [(row["predictor_name"], row["traffic"]) for row in running] == [
-        ("default", "90"),
         ("canary", "10"),
+        ("default", "90"),
     ]
     deployed = sdk.runtime(deployment_name="iris", deployment_namespace="seldon")
     assert deployed == running

@@ -10,6 +10,7 @@ from io import StringIO
 from typing import Any
 
 import httpx
+import psycopg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -163,6 +164,48 @@ async def _play(conninfo: str, scene: Scene) -> None:
 SETTER = "setter"
 
 
+@given(scenes)
+@settings(
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+def test_no_answer_differs_by_a_byte_whether_or_not_there_is_what_may_not_be_read(
+    fresh_database: str, scene: Scene
+) -> None:
+    asyncio.run(_compare_with_and_without_hidden(fresh_database, scene))
+
+
+async def _compare_with_and_without_hidden(conninfo: str, scene: Scene) -> None:
+    oracle = Oracle(scene.policy, scene.caller, scene.present)
+    seen = [name for name in PROJECTS if oracle.may("read", name)]
+    async with _catalogue(conninfo, scene) as (client, _):
+        beside_hidden = await _everything_told(client, scene)
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            for hidden in (HIDDEN_MODELS, HIDDEN_RUNTIME):
+                connection.execute(hidden, [seen])
+        assert await _everything_told(client, scene) == beside_hidden
+
+
+HIDDEN_MODELS = "delete from pinakes.models where project <> all(%s)"
+HIDDEN_RUNTIME = "delete from pinakes.runtime_metadata where project <> all(%s)"
+
+
+async def _everything_told(client: httpx.AsyncClient, scene: Scene) -> list[bytes]:
+    """Ask for every page there is; return what is told, tokens included."""
+    told: list[bytes] = []
+    for path in ("/model/metadata", "/model/metadata/runtime"):
+        token = ""
+        for _ in itertools.count():
+            asked = {"pageSize": scene.size, "pageToken": token}
+            answer = await client.get(path, params=asked)
+            told.append(answer.content)
+            token = answer.json()["nextPageToken"]
+            if not token:
+                break
+    return told
+
+
 async def _check_listings(client: httpx.AsyncClient, oracle: Oracle, scene: Scene) -> None:
     pages = await _walk(client, "/model/metadata", "models", {"pageSize": scene.size})
     assert [_key(model) for page in pages for model in page] == oracle.readable()
@@ -177,7 +220,7 @@ async def _check_runtime(client: httpx.AsyncClient, oracle: Oracle, scene: Scene
     sized = {"pageSize": scene.size}
     pages = await _walk(client, "/model/metadata/runtime", "runtimeMetadata", sized)
     shown = [record for page in pages for record in page]
-    readable = [key for key in scene.running if oracle.may("read", key.project)]
+    readable = sorted((key for key in scene.running if oracle.may("read", key.project)), key=_uid)
     assert [record["deploymentKubernetesUid"] for record in shown] == [
         _uid(key) for key in readable
     ]

@@ -76,9 +76,13 @@ def test_issuers_audiences_and_writers_are_comma_lists() -> None:
         ({**OIDC, "PINAKES_OIDC_ISSUER": "http://issuer.example"}, "expected a URL with https"),
         ({**OIDC, "PINAKES_ALLOW_ANONYMOUS": "read"}, "PINAKES_ALLOW_ANONYMOUS means nothing"),
         ({**OIDC, "PINAKES_WRITERS": "a", "PINAKES_POLICY_FILE": "p"}, "are both set"),
-        ({"PINAKES_OIDC_ISSUER": "https://issuer.example"}, "set PINAKES_AUTH to oidc"),
-        ({"PINAKES_POLICY_FILE": "/p"}, "set PINAKES_AUTH to oidc"),
-        ({"PINAKES_AUTH": "none", "PINAKES_WRITERS": "ada"}, "PINAKES_WRITERS means nothing"),
+        ({"PINAKES_OIDC_ISSUER": "https://issuer.example"}, "needs PINAKES_AUTH=oidc"),
+        ({"PINAKES_OIDC_AUDIENCE": "pinakes"}, "needs PINAKES_AUTH=oidc"),
+        ({"PINAKES_POLICY_FILE": "/p"}, "needs PINAKES_AUTH=oidc"),
+        (
+            {"PINAKES_AUTH": "none", "PINAKES_WRITERS": "ada"},
+            "PINAKES_WRITERS is set, which means",
+        ),
     ],
 )
 def test_a_contradiction_is_refused_by_name(environment: dict[str, str], told: str) -> None:
@@ -103,6 +107,8 @@ def test_a_contradiction_is_refused_by_name(environment: dict[str, str], told: s
         ("https://issuer.example?x", False),
         ("https://issuer.example#x", False),
         ("https://[", False),
+        ("https://exa mple/", False),
+        ("https://issuer.example:65536", False),
     ],
 )
 def test_only_what_nobody_can_change_on_the_way_is_trusted(url: str, is_trustworthy: bool) -> None:

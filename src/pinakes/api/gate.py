@@ -76,8 +76,8 @@ class Gate:
         """
 
         async def guarded(request: Request) -> Response:
-            self._check_host(request)
             await self.admit(request)
+            self._check_host(request)
             request.state.body = await read_body(request)
             if self._running >= MAX_REQUESTS:
                 raise TooManyRequests

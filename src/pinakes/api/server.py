@@ -264,6 +264,11 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
+def address_of(host: str, port: int) -> str:
+    """Return the address that listening on a host means. Raises OSError."""
+    return str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0])
+
+
 def listen(host: str, port: int) -> socket.socket:
     """Listen on an address; port 0 is any free one.
 

@@ -14,6 +14,8 @@ UNSPEAKABLE = ("Cc", "Cs")
 MAX_NAME = 255
 """Code points in a name; the actor of every revision is one."""
 
+SUBJECT = "sub"
+EMAIL = "email"
 KUBERNETES = "system:"
 """How the names begin that Kubernetes gives, and no user may choose."""
 
@@ -34,12 +36,11 @@ ANONYMOUS = Caller(id="anonymous", name="anonymous")
 def caller_of(claims: Mapping[str, object], names: ClaimNames) -> Caller:
     """Read who a token, which was verified, speaks of.
 
-    His id is the claim of users, else that of service accounts, else the subject, which every token
-    has. Raises TokenRefused where none of them is a name.
+    His id is in the first of the claims of users, of service accounts, and the subject, that is
+    there at all. Raises TokenRefused where that is no name, or one that was not his to choose: an
+    address that nobody verified, a name of Kubernetes that Kubernetes did not give.
     """
-    user = next(_ids(claims, names), None)
-    if user is None:
-        raise TokenRefused("no claim of it names anybody")
+    user = _id_of(claims, names)
     return Caller(
         id=user,
         name=_text(claims, names.name) or user,
@@ -48,13 +49,18 @@ def caller_of(claims: Mapping[str, object], names: ClaimNames) -> Caller:
     )
 
 
-def _ids(claims: Mapping[str, object], names: ClaimNames) -> Iterator[str]:
-    for claim in (names.user, names.service_account):
-        text = _text(claims, claim)
-        if text and not text.startswith(KUBERNETES):
-            yield text
-    if subject := _text(claims, "sub"):
-        yield subject
+def _id_of(claims: Mapping[str, object], names: ClaimNames) -> str:
+    claim = next(
+        (one for one in (names.user, names.service_account, SUBJECT) if one in claims), SUBJECT
+    )
+    text = _text(claims, claim)
+    if not text:
+        raise TokenRefused(f"its claim {claim!r} names nobody")
+    if text.startswith(KUBERNETES) and claim != SUBJECT:
+        raise TokenRefused(f"its claim {claim!r} has a name that only Kubernetes gives")
+    if claim == EMAIL and claims.get("email_verified") is False:
+        raise TokenRefused("its address was not verified")
+    return text
 
 
 def _text(claims: Mapping[str, object], claim: str) -> str:

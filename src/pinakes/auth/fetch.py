@@ -1,18 +1,20 @@
 """Fetch what a provider publishes."""
 
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 
+from pinakes.settings.auth import is_loopback
+
 MAX_BYTES = 1024 * 1024
 
 POD = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where Kubernetes mounts a pod's own token, and the certificate of the cluster's authority."""
-CLUSTER = "kubernetes.default.svc"
+API_SERVER = "kubernetes.default.svc"
 """The name of the API server within its cluster, and how its longer names begin."""
 
 Fetch = Callable[[str], Awaitable[bytes]]
@@ -25,46 +27,70 @@ class FetchError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class HttpFetch:
-    """Fetches over HTTP, trusting the usual authorities and those of ``ca_files``."""
+    """Fetches over HTTP from servers of the usual authorities, and of one more if given."""
 
-    ca_files: tuple[Path, ...] = ()
-    token_file: Path | None = None
-    """A token to show, read anew each time."""
+    ca_file: Path | None = None
 
     async def __call__(self, url: str) -> bytes:
         """Return what is at a URL, of MAX_BYTES at most; a redirection is not followed."""
-        try:
-            async with (
-                httpx.AsyncClient(verify=self._trust(), headers=self._headers()) as client,
-                client.stream("GET", url) as answer,
-            ):
-                return await _body_of(answer)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise FetchError(f"{url}: {error or type(error).__name__}") from error
-
-    def _trust(self) -> ssl.SSLContext:
         context = httpx.create_ssl_context()
         context.load_default_certs()
-        for file in self.ca_files:
-            context.load_verify_locations(file)
-        return context
-
-    def _headers(self) -> dict[str, str]:
-        if self.token_file is None:
-            return {}
-        return {"Authorization": f"Bearer {self.token_file.read_text().strip()}"}
+        _trust(context, [self.ca_file] if self.ca_file else [])
+        return await _get(url, context, {})
 
 
-def fetch_for(issuer: str, ca_file: Path | None, pod: Path = POD) -> HttpFetch:
-    """Choose how to fetch from an issuer.
+@dataclass(frozen=True, slots=True)
+class ClusterFetch:
+    """Fetches from the API server of the cluster that we are a pod of.
 
-    The API server of a cluster shows its keys only to who is known there, under its own authority:
-    to the issuer of that name, and to no other, the token of the pod is shown.
+    It tells its keys only to who is known there: so it is shown the token of the pod, under the
+    cluster's own authority and no other. Whatever address it gives for its keys, it is asked by the
+    name that we know, so that the token goes nowhere else.
     """
-    given = () if ca_file is None else (ca_file,)
-    if not (urlsplit(issuer).hostname or "").startswith(CLUSTER):
-        return HttpFetch(given)
-    return HttpFetch((*given, pod / "ca.crt"), pod / "token")
+
+    issuer: str
+    pod: Path = POD
+
+    async def __call__(self, url: str) -> bytes:
+        """Return what the API server has at the path of a URL."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        _trust(context, [self.pod / "ca.crt"])
+        asked = urlsplit(self.issuer)._replace(path=urlsplit(url).path).geturl()
+        return await _get(asked, context, {"Authorization": f"Bearer {self._token()}"})
+
+    def _token(self) -> str:
+        try:
+            return (self.pod / "token").read_text().strip()
+        except OSError as error:
+            raise FetchError(f"the token of this pod cannot be read: {error.strerror}") from error
+
+
+def fetch_for(issuer: str, ca_file: Path | None) -> Fetch:
+    """Choose how to fetch from an issuer."""
+    host = urlsplit(issuer).hostname or ""
+    is_api_server = host == API_SERVER or host.startswith(f"{API_SERVER}.")
+    return ClusterFetch(issuer) if is_api_server else HttpFetch(ca_file)
+
+
+def _trust(context: ssl.SSLContext, ca_files: Iterable[Path]) -> None:
+    for file in ca_files:
+        try:
+            context.load_verify_locations(file)
+        except OSError as error:
+            raise FetchError(f"{file} holds no certificates that can be read: {error}") from error
+
+
+async def _get(url: str, context: ssl.SSLContext, headers: Mapping[str, str]) -> bytes:
+    """Get a URL; nobody stands between us and this very machine, not even a proxy."""
+    through_proxies = not is_loopback(urlsplit(url).hostname or "")
+    try:
+        async with (
+            httpx.AsyncClient(verify=context, headers=headers, trust_env=through_proxies) as client,
+            client.stream("GET", url) as answer,
+        ):
+            return await _body_of(answer)
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        raise FetchError(f"{url}: {str(error) or type(error).__name__}") from error
 
 
 async def _body_of(answer: httpx.Response) -> bytes:

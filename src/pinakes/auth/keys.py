@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import jwt
 import msgspec
@@ -34,7 +34,7 @@ class _Discovery(msgspec.Struct):
 
 
 class _KeySet(msgspec.Struct):
-    keys: list[dict[str, Any]]
+    keys: list[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +69,23 @@ def _decode(content: bytes, shape: type[Shape], whose: str) -> Shape:
         raise FetchError(f"{whose} answers what cannot be read: {error}") from error
 
 
-def _usable(published: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, Key]]:
+def _usable(published: Iterable[Any]) -> Iterator[tuple[str, Key]]:
     """Yield what can verify signatures; what cannot is for others, or for later times."""
     for jwk in published:
-        algorithms = _algorithms_of(jwk)
-        if algorithms and jwk.get("use", "sig") == "sig":
-            with suppress(jwt.PyJWTError):
-                public = jwt.PyJWK(dict(jwk), algorithms[0]).key
-                if not isinstance(public, RSAPublicKey) or public.key_size >= MIN_RSA_BITS:
-                    yield str(jwk.get("kid", "")), Key(public, algorithms)
+        if isinstance(jwk, dict) and (key := _read_key(cast("dict[str, Any]", jwk))):
+            key_id = cast("dict[str, Any]", jwk).get("kid")
+            yield key_id if isinstance(key_id, str) else "", key
+
+
+def _read_key(jwk: dict[str, Any]) -> Key | None:
+    algorithms = _algorithms_of(jwk)
+    if not algorithms or jwk.get("use", "sig") != "sig":
+        return None
+    with suppress(jwt.PyJWTError):
+        public = jwt.PyJWK(jwk, algorithms[0]).key
+        if not isinstance(public, RSAPublicKey) or public.key_size >= MIN_RSA_BITS:
+            return Key(public, algorithms)
+    return None
 
 
 def _algorithms_of(jwk: Mapping[str, Any]) -> tuple[str, ...]:

@@ -7,21 +7,17 @@ that is not granted; the names of users and of groups never mix.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import reduce
 
 import msgspec
 
 from pinakes.auth.caller import Caller
-from pinakes.catalog.access import NO_ACCESS, Access, Projects
+from pinakes.catalog.access import Access, Projects, joined
+from pinakes.mounted import UnusableError
 
 EVERYBODY = "*"
 """The user that every caller with a valid token is."""
 PROJECT = "project/"
 EVERY_PROJECT = "project/*"
-
-
-class PolicyError(Exception):
-    """A policy cannot be used; the message says where it is wrong."""
 
 
 class _Grant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,17 +41,17 @@ class Policy:
 
     def access_of(self, caller: Caller) -> Access:
         """Return all that was granted to a caller, himself or through a group."""
-        users = [self.users.get(name, NO_ACCESS) for name in (EVERYBODY, caller.id)]
-        groups = [self.groups.get(name, NO_ACCESS) for name in caller.groups]
-        return reduce(Access.joined, (*users, *groups))
+        users = [self.users[name] for name in (EVERYBODY, caller.id) if name in self.users]
+        groups = [self.groups[name] for name in caller.groups if name in self.groups]
+        return joined([*users, *groups])
 
 
 def read_policy(document: bytes) -> Policy:
-    """Read a policy. Raises PolicyError, which says where it is wrong."""
+    """Read a policy. Raises UnusableError, which says where it is wrong."""
     try:
         read = msgspec.json.decode(document, type=_Document)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise PolicyError(str(error)) from error
+        raise UnusableError(str(error)) from error
     granted = [*read.role_grants.values(), *read.user_grants.values()]
     return Policy(
         users={name: _access(grants) for name, grants in read.user_grants.items()},

@@ -1,61 +1,52 @@
 """A policy that follows its file."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from pinakes.auth.caller import Caller
-from pinakes.auth.policy import Policy, PolicyError, read_policy
+from pinakes.auth.policy import Policy, read_policy
 from pinakes.catalog.access import Access
-from pinakes.settings.files import state_of
+from pinakes.mounted import Mounted, UnusableError
 from pinakes.telemetry import Event, PolicyRead, PolicyRefused, Reading
 
 VALID = "pinakes_policy_valid"
+MAX_BYTES = 1024 * 1024
+"""No ConfigMap is larger."""
 
 
 class PolicyFile:
     """Applies the policy in a file as the file is now.
 
-    It is looked at whenever somebody asks, which is a look at the directory and no more unless it
-    was changed. A changed one that cannot be used is reported, and the last good one goes on.
+    A changed one that cannot be used is reported, and the last good one goes on.
     """
 
     def __init__(self, path: Path, notice: Callable[[Event], None]) -> None:
-        """Read the file. Raises PolicyError: without any policy nothing is started."""
-        self._path = path
-        self._notice = notice
-        self._state = state_of(path)
-        self._policy = self._read()
-        self._is_valid = True
+        """Read the file. Raises UnusableError: without any policy nothing is started."""
+
+        def refuse(reason: str) -> None:
+            notice(PolicyRefused(str(path), reason))
+
+        self._policy = Mounted([path], partial(_read, path, notice), refuse)
 
     def access_of(self, caller: Caller) -> Access:
         """Return what a caller may do now."""
-        self._follow()
-        return self._policy.access_of(caller)
+        return self._policy.content().access_of(caller)
 
     def readings(self) -> Iterator[Reading]:
         """Tell whether the file, as it is now, is in force."""
-        self._follow()
+        self._policy.content()
         description = (
             "Whether the policy file can be used: 1, else 0 and its last good state goes on"
         )
-        yield Reading(VALID, description, self._is_valid)
+        yield Reading(VALID, description, self._policy.is_current)
 
-    def _follow(self) -> None:
-        state = state_of(self._path)
-        if state == self._state:
-            return
-        self._state = state
-        try:
-            self._policy = self._read()
-            self._is_valid = True
-        except PolicyError as error:
-            self._is_valid = False
-            self._notice(PolicyRefused(str(self._path), str(error)))
 
-    def _read(self) -> Policy:
-        try:
-            policy = read_policy(self._path.read_bytes())
-        except OSError as error:
-            raise PolicyError(f"it cannot be read: {error.strerror}") from error
-        self._notice(PolicyRead(str(self._path), policy.ignored))
-        return policy
+def _read(path: Path, notice: Callable[[Event], None]) -> Policy:
+    with path.open("rb") as file:
+        document = file.read(MAX_BYTES + 1)
+    if len(document) > MAX_BYTES:
+        raise UnusableError("it is larger than 1 MiB")
+    policy = read_policy(document)
+    notice(PolicyRead(str(path), policy.ignored))
+    return policy

@@ -17,6 +17,7 @@ from typing import Any
 
 import jwt
 import msgspec
+from jwt.exceptions import InvalidSubjectError
 from jwt.types import Options
 
 from pinakes.auth.caller import Caller, caller_of
@@ -44,6 +45,7 @@ REASONS: Mapping[type[Exception], str] = {
     jwt.InvalidSignatureError: "its signature is wrong",
     jwt.InvalidAlgorithmError: "its key is not for its algorithm",
     jwt.InvalidKeyError: "its key is not for its algorithm",
+    InvalidSubjectError: "its subject is no text",
     jwt.MissingRequiredClaimError: "it lacks its audience or expiry",
 }
 MALFORMED = "it is no token that can be read"
@@ -57,6 +59,10 @@ UNREADABLE = (
     RecursionError,
 )
 """What a reader of JSON and numbers may raise at what an attacker has made up."""
+
+
+class _Payload(msgspec.Struct):
+    iss: str
 
 
 class _Header(msgspec.Struct):
@@ -103,9 +109,8 @@ class Tokens:
         return known.caller
 
     def _still_holds(self, known: _Verified) -> bool:
-        provider = self._providers[known.issuer]
-        provider.keep_fresh()
-        return known.expiry > self._clock() and known.generation == provider.generation
+        generation = self._providers[known.issuer].generation
+        return known.expiry > self._clock() and known.generation == generation
 
     def _remember(self, digest: bytes, verified: _Verified) -> None:
         self._verified[digest] = verified
@@ -157,7 +162,7 @@ def _read(token: str) -> tuple[_Header, str]:
     with _refusing():
         unproven = jwt.decode_complete(token, options={"verify_signature": False})
         header = msgspec.convert(unproven["header"], _Header)
-        issuer = msgspec.convert(unproven["payload"].get("iss"), str)
+        issuer = msgspec.convert(unproven["payload"], _Payload).iss
     if header.alg not in EVERY_ALGORITHM:
         raise TokenRefused("its algorithm is not one that is taken")
     if header.typ is not None and header.typ.lower() not in KINDS:
@@ -171,4 +176,10 @@ def _refusing() -> Generator[None, None, None]:
     try:
         yield
     except UNREADABLE as error:
-        raise TokenRefused(REASONS.get(type(error), MALFORMED)) from None
+        raise TokenRefused(_reason_of(error)) from None
+
+
+def _reason_of(error: Exception) -> str:
+    reasons = (REASONS[kind] for kind in type(error).__mro__ if kind in REASONS)
+    place = f": {error}" if isinstance(error, msgspec.ValidationError) else ""
+    return next(reasons, MALFORMED) + place

@@ -1,5 +1,6 @@
 """Access: which projects somebody may read, and in which he may change models."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from pinakes.catalog.errors import ModelNotFound, WriteForbidden
@@ -15,10 +16,6 @@ class Access:
 
     reads: Projects
     writes: Projects
-
-    def joined(self, other: "Access") -> "Access":
-        """Return what either of both allows."""
-        return Access(_union(self.reads, other.reads), _union(self.writes, other.writes))
 
     def check_create(self, project: str) -> None:
         """Raise WriteForbidden unless models may be created in a project."""
@@ -46,5 +43,14 @@ def _holds(projects: Projects, project: str) -> bool:
     return projects is None or project in projects
 
 
-def _union(one: Projects, other: Projects) -> Projects:
-    return None if one is None or other is None else one | other
+def joined(several: Collection[Access]) -> Access:
+    """Return what any of several allows, and nothing where there is none."""
+    return Access(
+        reads=_union([one.reads for one in several]),
+        writes=_union([one.writes for one in several]),
+    )
+
+
+def _union(several: Sequence[Projects]) -> Projects:
+    known = [projects for projects in several if projects is not None]
+    return NOTHING.union(*known) if len(known) == len(several) else None

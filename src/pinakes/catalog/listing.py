@@ -32,7 +32,7 @@ class Order:
 
 
 Position = tuple[str, ...]
-"""Where a page ended: what its last model holds in the fields of the order."""
+"""Where a page ended: what its last entry holds in the fields of the order."""
 
 
 def total_order(wanted: Sequence[Order]) -> tuple[Order, ...]:
@@ -88,13 +88,13 @@ class RuntimeListing:
     deployment_type: DeploymentType | None = None
     predictor_name: str | None = None
     node_name: str | None = None
-    after: int | None = None
+    after: Position | None = None
     size: int = DEFAULT_PAGE_SIZE
 
 
 @dataclass(frozen=True, slots=True)
 class RuntimePage:
-    """Records of a listing, by serial; ``more`` says whether others follow."""
+    """Records of a listing, by their keys; ``more`` says whether others follow."""
 
     records: Sequence[RuntimeRecord]
     more: bool

@@ -48,14 +48,21 @@ class RuntimeMetadata:
     explainer: bool = False
     creation_time: datetime | None = None
 
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What makes this row the one it is, and orders a listing."""
+        return (
+            self.deployment_uid,
+            self.predictor_name,
+            self.node_name,
+            self.model_uri,
+            self.project,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class RuntimeRecord:
-    """Runtime metadata as the store holds it, beside the model it runs where that is known.
+    """Runtime metadata as the store holds it, beside the model it runs where that is known."""
 
-    ``serial`` orders the records by when they were first recorded.
-    """
-
-    serial: int
     runtime: RuntimeMetadata
     model: Model | None

@@ -7,16 +7,14 @@ from pathlib import Path
 
 import uvloop
 
-from pinakes.api.server import listen
-from pinakes.api.tls import TlsError
-from pinakes.auth.policy import PolicyError
+from pinakes.api.server import address_of, listen
 from pinakes.catalog.errors import CatalogUnavailable
 from pinakes.cli.environment import read_environment
 from pinakes.cli.failure import CommandFailed
 from pinakes.postgres.embedded import EmbeddedError
 from pinakes.postgres.migrate import MigrationError
-from pinakes.processes import Listeners, serve
-from pinakes.settings.auth import NoAuth, is_loopback
+from pinakes.processes import Listeners, NotStartedError, serve
+from pinakes.settings.auth import UNSAID, is_loopback
 from pinakes.settings.database import EmbeddedDatabase
 from pinakes.settings.environment import Settings
 
@@ -105,23 +103,17 @@ def run(arguments: argparse.Namespace) -> None:
     try:
         settings = read_environment(arguments.data_dir)
         listeners = _listeners(settings, arguments.host, arguments.port)
-        is_first_look = (
-            isinstance(settings.database, EmbeddedDatabase) and settings.auth == NoAuth()
-        )
+        is_first_look = isinstance(settings.database, EmbeddedDatabase) and settings.auth == UNSAID
         greet = partial(_greet, is_first_look=is_first_look)
         uvloop.run(serve(settings, listeners, on_ready=greet))
-    except PolicyError as error:
-        raise CommandFailed(f"the policy that PINAKES_POLICY_FILE names: {error}") from error
-    except TlsError as error:
-        raise CommandFailed(f"the certificate that PINAKES_TLS_DIR names: {error}") from error
-    except (EmbeddedError, MigrationError, CatalogUnavailable) as error:
+    except (EmbeddedError, MigrationError, CatalogUnavailable, NotStartedError) as error:
         raise CommandFailed(str(error)) from error
 
 
 def _listeners(settings: Settings, host: str, port: int) -> Listeners:
-    api = _listen(host, port)
-    if settings.auth == NoAuth() and not is_loopback(api.getsockname()[0]):
+    if settings.auth == UNSAID and not is_loopback(address_of(host, port)):
         raise CommandFailed(OPEN_TO_ALL.format(host=host))
+    api = _listen(host, port)
     if settings.admin_port is None:
         return Listeners(api)
     return Listeners(api, _listen(settings.admin_host or host, settings.admin_port))

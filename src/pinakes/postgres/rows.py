@@ -17,6 +17,16 @@ from pinakes.catalog.runtime import (
 
 Row = tuple[Any, ...]
 
+AFTER = (
+    "after_deployment_uid",
+    "after_predictor_name",
+    "after_node_name",
+    "after_model_uri",
+    "after_project",
+)
+BEFORE_ALL = ("",) * len(AFTER)
+"""Where a listing of runtime metadata begins: no project has an empty name."""
+
 _tags = msgspec.json.Decoder(dict[str, str])
 _metrics = msgspec.json.Decoder(dict[str, float])
 
@@ -152,15 +162,15 @@ def values_of_runtime_listing(listing: RuntimeListing) -> dict[str, object]:
         "deployment_type": kind and kind.value,
         "predictor_name": listing.predictor_name,
         "node_name": listing.node_name,
-        "after": listing.after or 0,
         "limit": listing.size + 1,
+        **dict(zip(AFTER, listing.after or BEFORE_ALL, strict=True)),
     }
 
 
 def record_of(row: Row) -> RuntimeRecord:
-    """Read a row of ``list_runtime``: fifteen columns of its own, then those of the model."""
-    serial, uri, project, name, namespace, uid, kind, status, predictor, node = row[:10]
-    traffic, replicas, shadow, explainer, created = row[10:15]
+    """Read a row of ``list_runtime``: fourteen columns of its own, then those of the model."""
+    uri, project, name, namespace, uid, kind, status, predictor, node = row[:9]
+    traffic, replicas, shadow, explainer, created = row[9:14]
     runtime = RuntimeMetadata(
         model_uri=uri,
         project=project,
@@ -177,5 +187,5 @@ def record_of(row: Row) -> RuntimeRecord:
         explainer=explainer,
         creation_time=created,
     )
-    model = row[15:]
-    return RuntimeRecord(serial, runtime, model_of(model) if model[0] is not None else None)
+    model = row[14:]
+    return RuntimeRecord(runtime, model_of(model) if model[0] is not None else None)

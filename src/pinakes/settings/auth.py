@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 
 from pinakes.settings.values import SettingsError, read_choice, read_list
 
-OIDC_PREFIX = "PINAKES_OIDC_"
+IDENTITY = ("PINAKES_OIDC_ISSUER", "PINAKES_OIDC_AUDIENCE", "PINAKES_OIDC_CA_FILE")
+RIGHTS = ("PINAKES_POLICY_FILE", "PINAKES_WRITERS")
+"""What says who may do something, and so needs to know who asks."""
 
 
 class Anonymous(Enum):
@@ -54,6 +56,9 @@ class Oidc:
 
 Auth = NoAuth | Oidc
 
+UNSAID = NoAuth()
+"""Nobody has decided who may come in: good for loopback alone."""
+
 
 def read_auth(environment: Mapping[str, str]) -> Auth:
     """Read how callers are told from each other. Raises SettingsError for what contradicts."""
@@ -64,24 +69,20 @@ def read_auth(environment: Mapping[str, str]) -> Auth:
 
 def _read_no_auth(environment: Mapping[str, str]) -> NoAuth:
     """Read that nobody is asked; what would need callers is not silently left out."""
-    idle = [name for name in (*NEED_CALLERS, "PINAKES_OIDC_ISSUER") if environment.get(name)]
-    if idle and not environment.get("PINAKES_AUTH"):
-        raise SettingsError(f"{idle[0]} is set: set PINAKES_AUTH to oidc as well, or to none")
-    if idle and idle[0] in NEED_CALLERS:
-        raise SettingsError(f"{idle[0]} means nothing while PINAKES_AUTH is none")
+    is_said = bool(environment.get("PINAKES_AUTH"))
+    problem = "means nothing with PINAKES_AUTH=none" if is_said else "needs PINAKES_AUTH=oidc"
+    for name in RIGHTS if is_said else (*RIGHTS, *IDENTITY):
+        if environment.get(name):
+            raise SettingsError(f"{name} is set, which {problem}")
     allowed = read_choice(environment, "PINAKES_ALLOW_ANONYMOUS", "", "read", "write")
-    return NoAuth(Anonymous(allowed) if allowed else None)
-
-
-NEED_CALLERS = ("PINAKES_POLICY_FILE", "PINAKES_WRITERS")
-"""What says who may do something, and so needs to know who asks."""
+    return NoAuth(Anonymous(allowed)) if allowed else UNSAID
 
 
 def _read_oidc(environment: Mapping[str, str]) -> Oidc:
     if environment.get("PINAKES_ALLOW_ANONYMOUS"):
         raise SettingsError("PINAKES_ALLOW_ANONYMOUS means nothing while PINAKES_AUTH is oidc")
-    if all(environment.get(name) for name in NEED_CALLERS):
-        raise SettingsError(f"{' and '.join(NEED_CALLERS)} are both set: the policy says it all")
+    if all(environment.get(name) for name in RIGHTS):
+        raise SettingsError(f"{' and '.join(RIGHTS)} are both set: the policy says it all")
     return Oidc(
         issuers=_read_issuers(environment),
         audiences=_needed(environment, "PINAKES_OIDC_AUDIENCE"),
@@ -129,8 +130,10 @@ def is_trustworthy_url(text: str) -> bool:
     """Say whether nobody on the way can change what is at a URL: by TLS, or for lack of a way."""
     try:
         url = urlsplit(text)
-        host = url.hostname or ""
+        host, _ = url.hostname or "", url.port
     except ValueError:
+        return False
+    if any(character.isspace() for character in text):
         return False
     if url.query or url.fragment or url.username is not None:
         return False

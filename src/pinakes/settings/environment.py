@@ -36,6 +36,9 @@ def read_settings(
     Raises SettingsError.
     """
     tls_directory = environment.get("PINAKES_TLS_DIR")
+    admin_port = read_port(environment, "PINAKES_ADMIN_PORT")
+    if admin_port is None and environment.get("PINAKES_ADMIN_HOST"):
+        raise SettingsError("PINAKES_ADMIN_HOST is set, which needs PINAKES_ADMIN_PORT")
     hosts = read_list(environment, "PINAKES_ALLOWED_HOSTS")
     return Settings(
         database=read_database(environment, data_directory, embedded_installed=embedded_installed),
@@ -44,7 +47,7 @@ def read_settings(
         log_format=LogFormat(read_choice(environment, "PINAKES_LOG_FORMAT", "json", "text")),
         auth=read_auth(environment),
         admin_host=environment.get("PINAKES_ADMIN_HOST", ""),
-        admin_port=read_port(environment, "PINAKES_ADMIN_PORT"),
+        admin_port=admin_port,
         tls_directory=Path(tls_directory) if tls_directory else None,
     )
 

@@ -2,15 +2,13 @@
 
 import base64
 import hashlib
-from typing import TypeVar
 
 import msgspec
 
+from pinakes.catalog.listing import Position
 from pinakes.wire.errors import BadRequest
 
 DIGEST_BYTES = 12
-
-Position = TypeVar("Position")
 
 
 def write_token(position: object, listing: object) -> str:
@@ -19,8 +17,8 @@ def write_token(position: object, listing: object) -> str:
     return base64.urlsafe_b64encode(_digest(payload, listing) + payload).decode()
 
 
-def read_token(token: str, position_type: type[Position], listing: object) -> Position:
-    """Read a position in a listing.
+def read_token(token: str, length: int, listing: object) -> Position:
+    """Read a position of so many texts in a listing.
 
     Raises BadRequest for what no page of this very listing gave out. A token is no secret and no
     authority: it only says where to go on.
@@ -28,15 +26,17 @@ def read_token(token: str, position_type: type[Position], listing: object) -> Po
     try:
         content = base64.b64decode(token, altchars=b"-_", validate=True)
         digest, payload = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
-        position = msgspec.json.decode(payload, type=position_type)
+        position = msgspec.json.decode(payload, type=tuple[str, ...])
     except (ValueError, msgspec.DecodeError) as error:
-        raise wrong_token() from error
+        raise _wrong_token() from error
     if digest != _digest(payload, listing) or write_token(position, listing) != token:
-        raise wrong_token()
+        raise _wrong_token()
+    if len(position) != length or "\0" in "".join(position):
+        raise _wrong_token()
     return position
 
 
-def wrong_token() -> BadRequest:
+def _wrong_token() -> BadRequest:
     """Make the error for a token that no page of the listing gave out."""
     return BadRequest(
         "pageToken",

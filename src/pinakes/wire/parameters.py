@@ -28,9 +28,12 @@ from pinakes.wire.choices import (
 )
 from pinakes.wire.errors import BadRequest
 from pinakes.wire.fields import read_integer
-from pinakes.wire.page_tokens import read_token, wrong_token
+from pinakes.wire.page_tokens import read_token
 
 INT32 = range(2**31)
+
+RUNTIME_POSITION = 5
+"""Texts in the key of runtime metadata."""
 
 DIRECTIONS = {direction.value: direction for direction in Direction}
 
@@ -102,10 +105,7 @@ def read_model_listing(parameters: Parameters) -> ModelListing:
     token = parameters.text("pageToken")
     if token is None:
         return listing
-    position = read_token(token, tuple[str, ...], model_scope(listing))
-    if len(position) != len(listing.order) or "\0" in "".join(position):
-        raise wrong_token()
-    return replace(listing, after=position)
+    return replace(listing, after=read_token(token, len(listing.order), model_scope(listing)))
 
 
 def read_runtime_listing(parameters: Parameters) -> RuntimeListing:
@@ -126,7 +126,7 @@ def read_runtime_listing(parameters: Parameters) -> RuntimeListing:
     token = parameters.text("pageToken")
     if token is None:
         return listing
-    return replace(listing, after=read_token(token, int, runtime_scope(listing)))
+    return replace(listing, after=read_token(token, RUNTIME_POSITION, runtime_scope(listing)))
 
 
 def model_scope(listing: ModelListing) -> ModelListing:

@@ -36,7 +36,9 @@ def write_runtime_page(page: RuntimePage, listing: RuntimeListing, mask: Collect
         "runtimeMetadata",
         entries=(write_runtime(record, mask) for record in page.records),
         more=page.more,
-        token_behind=lambda index: write_token(page.records[index].serial, runtime_scope(listing)),
+        token_behind=lambda index: write_token(
+            page.records[index].runtime.key, runtime_scope(listing)
+        ),
     )
 
 

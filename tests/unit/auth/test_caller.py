@@ -42,9 +42,24 @@ def test_who_has_no_name_but_a_subject_is_known_by_it() -> None:
     )
 
 
-def test_nobody_can_call_himself_as_kubernetes_calls_a_service_account() -> None:
-    claims = {"sub": "1", "preferred_username": "system:serviceaccount:seldon:watcher"}
-    assert caller_of(claims, USUAL).id == "1"
+@pytest.mark.parametrize(
+    ("claims", "names"),
+    [
+        ({"preferred_username": "system:serviceaccount:seldon:watcher"}, USUAL),
+        ({"preferred_username": "a" * 256}, USUAL),
+        ({"preferred_username": None}, USUAL),
+        ({"email": "boss@example.org", "email_verified": False}, ClaimNames(user="email")),
+    ],
+)
+def test_a_name_that_is_not_his_leads_to_no_other(claims: Json, names: ClaimNames) -> None:
+    with pytest.raises(TokenRefused):
+        caller_of({"sub": "1"} | claims, names)
+
+
+def test_an_address_is_good_unless_it_is_said_not_to_be_verified() -> None:
+    for verified in ({}, {"email_verified": True}):
+        claims = {"sub": "1", "email": "ada@example.org"} | verified
+        assert caller_of(claims, ClaimNames(user="email")).id == "ada@example.org"
 
 
 @pytest.mark.parametrize("name", ["", None, 7, ["ada"], "a\0b", "a\nb", "\ud800", "a" * 256])

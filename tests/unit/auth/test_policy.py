@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from pinakes.auth.caller import Caller
-from pinakes.auth.policy import PolicyError, read_policy
+from pinakes.auth.policy import read_policy
 from pinakes.auth.policy_file import PolicyFile
 from pinakes.auth.writers import Writers
 from pinakes.catalog.access import FULL_ACCESS, NO_ACCESS, READ_ACCESS, Access
+from pinakes.mounted import UnusableError
 from pinakes.telemetry import Event, PolicyRead, PolicyRefused
 
 ADA = Caller("ada", groups=("analysts",))
@@ -96,7 +97,7 @@ def test_what_the_platform_grants_beside_projects_is_ignored_and_told() -> None:
     ],
 )
 def test_a_broken_policy_is_refused_with_the_place_that_is_wrong(document: str, where: str) -> None:
-    with pytest.raises(PolicyError, match=r".") as refused:
+    with pytest.raises(UnusableError, match=r".") as refused:
         read_policy(document.encode())
     assert where.lower() in str(refused.value).lower()
 
@@ -166,7 +167,7 @@ def test_a_broken_new_policy_is_reported_once_and_the_old_one_goes_on(
 
 
 def test_a_policy_that_was_never_good_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PolicyError, match=os.strerror(2)):
+    with pytest.raises(UnusableError, match=os.strerror(2)):
         PolicyFile(tmp_path / "absent", print)
 
 

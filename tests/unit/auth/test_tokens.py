@@ -1,7 +1,9 @@
 """Which tokens are good: those that a trusted issuer signed, for us, for now; and no others."""
 
 import asyncio
-from collections.abc import Callable
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -16,7 +18,7 @@ from oidc.publisher import ISSUER, Publisher, sign
 from oidc.tokens import encoded, honest_header, token_of
 from pinakes.auth.caller import Caller
 from pinakes.auth.errors import ProviderUnreachable, TokenRefused
-from pinakes.auth.provider import FRESH_SECONDS, PAUSE_SECONDS, Provider
+from pinakes.auth.provider import PAUSE_SECONDS, Provider
 from pinakes.auth.tokens import Tokens
 from pinakes.settings.auth import ClaimNames
 from pinakes.telemetry import Event, KeysRead, KeysUnreadable
@@ -57,9 +59,9 @@ class World:
         self.clock = Clock()
         self.events: list[Event] = []
         self.publisher = Publisher(list(keys or (KEY,)))
-        provider = Provider(ISSUER, self.publisher.fetch, self.events.append, self.clock)
+        self.provider = Provider(ISSUER, self.publisher.fetch, self.events.append, self.clock)
         self.tokens = Tokens(
-            {ISSUER: provider}, [AUDIENCE, "other"], names or ClaimNames(), self.clock
+            {ISSUER: self.provider}, [AUDIENCE, "other"], names or ClaimNames(), self.clock
         )
 
 
@@ -140,7 +142,7 @@ FORGERIES: dict[str, tuple[Callable[[], str], str]] = {
     "with an extension that must be understood": (partial(sign, KEY, ADA, crit=["x"], x=1), "read"),
     "that names nobody": (
         partial(sign, KEY, {"iss": ISSUER, "aud": AUDIENCE, "exp": NOW + 60}),
-        "names anybody",
+        "names nobody",
     ),
     "that is no token": (lambda: "garbage", "read"),
     "of three parts of nothing": (lambda: "..", "read"),
@@ -261,14 +263,13 @@ def test_holders_of_good_tokens_are_not_locked_out_while_the_issuer_is_away() ->
     world = World()
 
     async def story() -> None:
-        token = sign(KEY, ADA | {"exp": NOW + 9999})
-        await world.tokens.caller(token)
-        world.publisher.is_away = True
-        world.clock.now += FRESH_SECONDS
-        assert (await world.tokens.caller(token)).id == "ada"
-        await settle()
-        fresh = sign(KEY, ADA | {"exp": NOW + 9999, "jti": "another"})
-        assert (await world.tokens.caller(fresh)).id == "ada"
+        token, fresh = (sign(KEY, ADA | {"exp": NOW + 9999, "jti": name}) for name in "ab")
+        async with reading(world) as after_a_while:
+            await world.tokens.caller(token)
+            world.publisher.is_away = True
+            await after_a_while()
+            for one in (token, fresh):
+                assert (await world.tokens.caller(one)).id == "ada"
 
     asyncio.run(story())
     assert isinstance(world.events[-1], KeysUnreadable)
@@ -288,26 +289,39 @@ def test_nobody_can_be_told_while_an_issuer_was_never_reached() -> None:
     asyncio.run(story())
 
 
-def test_a_withdrawn_key_ends_the_tokens_that_it_signed() -> None:
+def test_a_withdrawn_key_ends_the_tokens_that_it_signed_though_nobody_names_another() -> None:
     world = World(KEY, OTHER_KEY)
 
     async def story() -> None:
-        token = sign(KEY, ADA | {"exp": NOW + 9999})
-        await world.tokens.caller(token)
-        world.publisher.keys = [OTHER_KEY]
-        world.clock.now += FRESH_SECONDS
-        await world.tokens.caller(token)
-        await settle()
-        with pytest.raises(TokenRefused):
+        token, fresh = (sign(KEY, ADA | {"exp": NOW + 9999, "jti": name}) for name in "ab")
+        async with reading(world) as after_a_while:
             await world.tokens.caller(token)
+            world.publisher.keys = [OTHER_KEY]
+            await after_a_while()
+            for one in (token, fresh):
+                with pytest.raises(TokenRefused):
+                    await world.tokens.caller(one)
 
     asyncio.run(story())
 
 
-async def settle() -> None:
-    """Let what was begun beside the requests come to its end."""
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    await asyncio.gather(*others)
+@asynccontextmanager
+async def reading(world: World) -> AsyncGenerator[Callable[[], Awaitable[None]], None]:
+    """Keep reading the keys; yield what lets the time pass until they are read again."""
+    waiting, go_on = asyncio.Queue[float](), asyncio.Queue[None]()
+
+    async def sleep(seconds: float) -> None:
+        await waiting.put(seconds)
+        await go_on.get()
+
+    async def after_a_while() -> None:
+        world.clock.now += await waiting.get()
+        await go_on.put(None)
+        await waiting.put(await waiting.get())
+
+    task = asyncio.create_task(world.provider.keep_reading(sleep))
+    yield after_a_while
+    task.cancel()
 
 
 @pytest.mark.parametrize(
@@ -326,6 +340,33 @@ def test_what_an_issuer_publishes_wrongly_is_told_to_the_log(discovery: Json, re
     [event] = world.events
     assert isinstance(event, KeysUnreadable)
     assert reason in event.reason
+
+
+def test_even_a_fault_of_the_reading_is_told_to_the_log() -> None:
+    world = World()
+
+    async def break_down(_: str) -> bytes:
+        raise KeyError("hush")
+
+    provider = Provider(ISSUER, break_down, world.events.append, world.clock)
+    with pytest.raises(ProviderUnreachable):
+        asyncio.run(provider.key("one"))
+    assert world.events == [KeysUnreadable(ISSUER, "KeyError while reading them")]
+
+
+def test_what_is_no_key_does_not_cost_the_others() -> None:
+    world = World()
+    oddities = [None, 7, [], {}, {"kty": "RSA"}, {"kty": "oct", "k": "AA", "kid": "one"}]
+    encryption = OTHER_KEY.public_jwk() | {"use": "enc"}
+
+    async def fetch(url: str) -> bytes:
+        if url.endswith("/keys"):
+            return json.dumps({"keys": [*oddities, encryption, KEY.public_jwk()]}).encode()
+        return await world.publisher.fetch(url)
+
+    provider = Provider(ISSUER, fetch, world.events.append, world.clock)
+    asyncio.run(provider.key("one"))
+    assert world.events == [KeysRead(ISSUER, ("one",))]
 
 
 def test_a_remembered_token_is_not_kept_itself() -> None:

@@ -21,9 +21,10 @@ set
     explainer = excluded.explainer
 
 -- name: list_runtime
--- One page of runtime metadata, each row beside its model where there is one.
+-- One page of runtime metadata, each row beside its model where there is one. By the key of a row
+-- and not by its serial: a page token holds what it is ordered by, and serials count hidden rows too.
 select
-    runtime.serial, runtime.model_uri, runtime.project, runtime.deployment_name,
+    runtime.model_uri, runtime.project, runtime.deployment_name,
     runtime.deployment_namespace, runtime.deployment_uid, runtime.deployment_type,
     runtime.deployment_status, runtime.predictor_name, runtime.node_name, runtime.traffic,
     runtime.replicas, runtime.shadow, runtime.explainer, runtime.creation_time,
@@ -33,7 +34,13 @@ select
 from {schema}.runtime_metadata as runtime
 left join {schema}.models on models.uri = runtime.model_uri and models.project = runtime.project
 where
-    runtime.serial > %(after)s
+    (
+        runtime.deployment_uid, runtime.predictor_name, runtime.node_name, runtime.model_uri,
+        runtime.project
+    ) > (
+        %(after_deployment_uid)s, %(after_predictor_name)s, %(after_node_name)s,
+        %(after_model_uri)s, %(after_project)s
+    )
     and (%(projects)s::text[] is null or runtime.project = any(%(projects)s))
     and runtime.deployment_status = %(deployment_status)s
     and (%(model_uri)s::text is null or runtime.model_uri = %(model_uri)s)
@@ -46,5 +53,7 @@ where
     and (%(deployment_type)s::text is null or runtime.deployment_type = %(deployment_type)s)
     and (%(predictor_name)s::text is null or runtime.predictor_name = %(predictor_name)s)
     and (%(node_name)s::text is null or runtime.node_name = %(node_name)s)
-order by runtime.serial
+order by
+    runtime.deployment_uid, runtime.predictor_name, runtime.node_name, runtime.model_uri,
+    runtime.project
 limit %(limit)s
