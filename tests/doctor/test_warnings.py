@@ -1,12 +1,15 @@
 """What works, and is unwise: the connection is made, so nothing that it needs may fail."""
 
-import socket
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import psycopg
+import pytest
 
 from doctor.ward import Doctor, Ward
 from pinakes.postgres.embedded.server import free_port
+from tls.liars import saying, silent
 from tls.servers import CERTIFIED
 
 
@@ -72,6 +75,15 @@ def test_one_of_several_hosts_that_is_away(ward: Ward, doctor: Doctor) -> None:
     assert found.status("auth.login") == "ok"
 
 
+def test_one_of_several_hosts_that_is_silent(ward: Ward, doctor: Doctor) -> None:
+    with silent() as port:
+        ports = f"{port},{ward.main.port}"
+        found = doctor(ward.secret(host="localhost,localhost", port=ports, sslmode="disable"))
+    assert not found.failed()
+    assert found.status("auth.startup") == "warning"
+    assert found.message("auth.startup").startswith(f"localhost:{port} (127.0.0.1) does not answer")
+
+
 def test_a_variable_that_nobody_reads(ward: Ward, doctor: Doctor) -> None:
     found = doctor(ward.secret(), METADATA_PG_PASSWRD="anything")
     assert found.status("secret.keys") == "warning"
@@ -101,14 +113,30 @@ def test_a_schema_that_was_changed_by_hand(ward: Ward, doctor: Doctor) -> None:
 
 
 def test_a_server_that_never_answers_is_not_waited_for_long(ward: Ward, doctor: Doctor) -> None:
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        start = time.monotonic()
-        found = doctor(ward.secret(port=str(silent.getsockname()[1])))
+    start = time.monotonic()
+    with silent() as port:
+        found = doctor(ward.secret(port=str(port)))
     assert time.monotonic() - start < 30
     assert found.failed() == ["tls.request"]
-    assert "does not answer as PostgreSQL does" in found.message("tls.request")
+    assert "does not answer as PostgreSQL does: no answer in time" in found.message("tls.request")
+
+
+@pytest.mark.parametrize(
+    ("listening", "problem"),
+    [
+        (silent, "no answer in time"),
+        (lambda: saying(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "it speaks another protocol"),
+    ],
+    ids=["silent", "another protocol"],
+)
+def test_what_is_no_postgresql_is_seen_without_tls_as_well(
+    ward: Ward, doctor: Doctor, listening: Callable[[], AbstractContextManager[int]], problem: str
+) -> None:
+    with listening() as port:
+        found = doctor(ward.secret(port=str(port), sslmode="disable"))
+    assert found.failed() == ["auth.startup"]
+    assert found.message("auth.startup").endswith(f"does not answer as PostgreSQL does: {problem}")
+    assert found.fix("auth.startup").startswith("see what listens there, and correct port in ")
 
 
 def test_what_is_switched_off_is_not_connected_to(doctor: Doctor) -> None:

@@ -58,7 +58,7 @@ def _serve(listener: socket.socket, words: bytes) -> None:
     with suppress(OSError):
         while True:
             connection, _ = listener.accept()
-            with connection:
+            with connection, suppress(struct.error):  # who only knocks says nothing
                 connection.settimeout(10)
                 _answer(connection, words)
 

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass, replace
 
 from pinakes.doctor.finding import Evidence, Verdict, failed, ok, skipped, warning
-from pinakes.postgres.diagnosis.network import ask_to_start, each
+from pinakes.doctor.network import tell_stranger
+from pinakes.postgres.diagnosis.network import Answer, ask_to_start, each
 from pinakes.postgres.diagnosis.session import Refusal
 from pinakes.postgres.tls import SslMode
 
@@ -128,14 +129,12 @@ def startup(evidence: Evidence) -> Verdict:
     learnt = replace(evidence, answers=answers)
     willing = [one for one in answers if one.method is not None]
     refusals = [one for one in answers if one.method is None]
-    if not willing:
-        first = refusals[0]
-        return _explain(evidence, first.sqlstate, first.message).learning(learnt)
+    if refusals:
+        verdict = _explain_answer(evidence, refusals[0])
+        verdict = warning(verdict.message, verdict.fix) if willing else verdict
+        return verdict.learning(learnt)
     methods = [METHODS.get(one.method or 0, f"asks for method {one.method}") for one in willing]
     told = [f"{one.address} {told}" for one, told in zip(willing, methods, strict=True)]
-    if refusals:
-        problem = _explain(evidence, refusals[0].sqlstate, refusals[0].message)
-        return warning(f"{refusals[0].address}: {problem.message}", problem.fix).learning(learnt)
     return ok("; ".join(told)).learning(learnt)
 
 
@@ -179,6 +178,15 @@ def client_certificate(evidence: Evidence) -> Verdict:
         "the server never asked for our client certificate",
         "set ssl_ca_file in the server, or take METADATA_PG_CLIENT_TLS_DIR away",
     )
+
+
+def _explain_answer(evidence: Evidence, answer: Answer) -> Verdict:
+    """Say why a server refuses, and which one where there are several."""
+    if answer.problem:
+        return failed(*tell_stranger(evidence, answer.address, answer.problem))
+    verdict = _explain(evidence, answer.sqlstate, answer.message)
+    is_alone = len(evidence.reachable) == 1
+    return verdict if is_alone else replace(verdict, message=f"{answer.address}: {verdict.message}")
 
 
 def _explain_refusal(evidence: Evidence, refusal: Refusal) -> Verdict:

@@ -7,6 +7,7 @@ from datetime import datetime
 from pinakes.doctor.certificates import DAY, judge_dates
 from pinakes.doctor.finding import Evidence, Status, Verdict, failed, ok, skipped, warning
 from pinakes.postgres.diagnosis.network import (
+    Address,
     Handshake,
     each,
     places_of,
@@ -70,10 +71,8 @@ def request(evidence: Evidence) -> Verdict:
     silent = [one for one in handshakes if one.problem and not one.speaks_tls]
     if silent:
         verdict = failed if len(silent) == len(handshakes) else warning
-        return verdict(
-            f"{silent[0].address} does not answer as PostgreSQL does: {silent[0].problem}",
-            f"see what listens there, and correct {evidence.name_of('port')}",
-        ).learning(learnt)
+        told = tell_stranger(evidence, silent[0].address, silent[0].problem)
+        return verdict(*told).learning(learnt)
     plain = [str(one.address) for one in handshakes if not one.speaks_tls]
     if not plain:
         return ok(f"{', '.join(map(str, addresses))} speaks TLS").learning(learnt)
@@ -135,6 +134,14 @@ def expiry(evidence: Evidence) -> Verdict:
     if not named:
         return skipped("there is no certificate of a server to look at")
     return judge_dates(named, evidence.now)
+
+
+def tell_stranger(evidence: Evidence, address: Address, problem: str) -> tuple[str, str]:
+    """Say that something else listens there, and what to do."""
+    return (
+        f"{address} does not answer as PostgreSQL does: {problem}",
+        f"see what listens there, and correct {evidence.name_of('port')}",
+    )
 
 
 def _spoken(evidence: Evidence) -> Sequence[Handshake]:

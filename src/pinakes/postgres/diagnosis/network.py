@@ -26,6 +26,8 @@ PROTOCOL_3 = 196608
 LENGTH = struct.Struct("!i")
 MAX_MESSAGE = 64 * 1024
 
+AUTHENTICATION, ERROR = b"R", b"E"
+STRANGER = "it speaks another protocol"
 GONE = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 PLAIN_FIRST = (SslMode.DISABLE, SslMode.ALLOW)
 
@@ -82,6 +84,8 @@ class Answer:
     """The number of the authentication that it asks for, None where it refuses."""
     sqlstate: str = ""
     message: str = ""
+    problem: str = ""
+    """Why what listens there does not seem to be PostgreSQL."""
 
 
 def places_of(parameters: Mapping[str, str]) -> list[Place]:
@@ -152,11 +156,11 @@ def ask_to_start(address: Address, parameters: Mapping[str, str]) -> Answer:
     except GONE:
         pass  # who refuses our certificate in TLS 1.3 may be gone before we hear it
     except OSError as error:
-        return Answer(address, None, message=_reason(error))
+        return _unheard(address, error)
     try:
         return _ask_to_start(address, parameters, ssl.TLSVersion.TLSv1_2)
     except OSError as error:
-        return Answer(address, None, message=_reason(error))
+        return _unheard(address, error)
 
 
 def _ask_to_start(
@@ -164,7 +168,7 @@ def _ask_to_start(
 ) -> Answer:
     with _connect(address) as connection, _as_configured(connection, parameters, newest) as stream:
         stream.sendall(_startup(parameters))
-        return _heard(address, *_read_message(stream))
+        return _hear(address, stream)
 
 
 class NotSpoken(OSError):
@@ -185,7 +189,7 @@ def _secured(connection: socket.socket, context: ssl.SSLContext) -> ssl.SSLSocke
     connection.sendall(SSL_REQUEST)
     answer = connection.recv(1)
     if answer not in ANSWERS:
-        raise ConnectionAbortedError("what listens there is no PostgreSQL")
+        raise ConnectionAbortedError(STRANGER)
     if answer != b"S":
         raise NotSpoken
     return context.wrap_socket(connection)
@@ -248,11 +252,17 @@ def _startup(parameters: Mapping[str, str]) -> bytes:
     return LENGTH.pack(LENGTH.size + len(body)) + body
 
 
-def _read_message(stream: socket.socket) -> tuple[bytes, bytes]:
-    """Return kind and body of the first message of the server."""
+def _hear(address: Address, stream: socket.socket) -> Answer:
+    """Take the first message of the server, of which PostgreSQL knows two."""
     kind = _read(stream, 1)
+    if kind not in (AUTHENTICATION, ERROR):
+        return Answer(address, None, problem=STRANGER)
     (length,) = LENGTH.unpack(_read(stream, LENGTH.size))
-    return kind, _read(stream, min(max(length - LENGTH.size, 0), MAX_MESSAGE))
+    body = _read(stream, min(max(length - LENGTH.size, 0), MAX_MESSAGE))
+    if kind == AUTHENTICATION:
+        return Answer(address, LENGTH.unpack_from(body)[0])
+    fields = {part[:1]: part[1:].decode(errors="replace") for part in body.split(b"\0") if part}
+    return Answer(address, None, fields.get(b"C", ""), fields.get(b"M", ""))
 
 
 def _read(stream: socket.socket, length: int) -> bytes:
@@ -265,14 +275,15 @@ def _read(stream: socket.socket, length: int) -> bytes:
     return read
 
 
-def _heard(address: Address, kind: bytes, body: bytes) -> Answer:
-    if kind == b"R":
-        return Answer(address, LENGTH.unpack_from(body)[0])
-    fields = {part[:1]: part[1:].decode(errors="replace") for part in body.split(b"\0") if part}
-    return Answer(address, None, fields.get(b"C", ""), fields.get(b"M", "it speaks no PostgreSQL"))
+def _unheard(address: Address, error: OSError) -> Answer:
+    if isinstance(error, TimeoutError):
+        return Answer(address, None, problem=_reason(error))
+    return Answer(address, None, message=_reason(error))
 
 
 def _reason(error: OSError) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
     if isinstance(error, ssl.SSLError) and error.reason:
         return error.reason.lower().replace("_", " ")
-    return error.strerror or str(error) or "no answer in time"
+    return error.strerror or str(error)
