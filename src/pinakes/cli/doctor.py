@@ -2,6 +2,8 @@
 
 import argparse
 import sys
+from collections.abc import Iterator
+from itertools import tee
 
 from pinakes.cli.environment import read_environment
 from pinakes.cli.failure import CommandFailed
@@ -32,18 +34,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Examine, print, and exit with 1 where a check failed."""
-    findings = _examine()
-    print(as_json(findings) if arguments.json else _printable(as_table(findings)))
-    if any(finding.status is Status.FAILED for finding in findings):
+    """Examine, print what is found as it is found, and exit with 1 where a check failed."""
+    printed, judged = tee(_examine())
+    for text in [as_json(printed)] if arguments.json else as_table(printed):
+        print(_printable(text), flush=True)
+    if any(finding.status is Status.FAILED for finding in judged):
         sys.exit(1)
 
 
-def _examine() -> list[Finding]:
+def _examine() -> Iterator[Finding]:
     try:
-        return examine(read_environment())
+        settings = read_environment()
     except CommandFailed as failure:
         return misread(str(failure))
+    return examine(settings, _tell)
+
+
+def _tell(notice: str) -> None:
+    """Tell one who sits there and waits; ``stderr`` is None where it was closed."""
+    if sys.stderr and sys.stderr.isatty():
+        print(notice, file=sys.stderr)
 
 
 def _printable(text: str) -> str:

@@ -1,5 +1,6 @@
 """One examination: from the settings to the findings."""
 
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import assert_never
 
@@ -7,8 +8,8 @@ from pinakes.doctor.checks import CHECKS
 from pinakes.doctor.finding import Evidence, Finding, Status
 from pinakes.doctor.walk import walk
 from pinakes.postgres.connection import Configuration
-from pinakes.postgres.diagnosis.description import describe
-from pinakes.postgres.diagnosis.session import Session, log_in
+from pinakes.postgres.diagnosis.description import Description, describe
+from pinakes.postgres.diagnosis.session import Refusal, Session, log_in
 from pinakes.postgres.files import PrivateFiles
 from pinakes.settings.database import (
     ConfiguredDatabase,
@@ -26,37 +27,54 @@ EMBEDDED = (
     " looks after it by itself"
 )
 CONFIGURE = "set METADATA_PG_SECRET_DIR to the directory of the mounted secret"
+CONNECTING = (
+    "connecting as 'pinakes serve' would, for up to {seconds} s to each address of {hosts} ..."
+)
 CORRECT = "correct that variable; 'pinakes serve' does not start with it"
 
+Notice = Callable[[str], None]
 
-def misread(problem: str) -> list[Finding]:
+
+def _say_nothing(_: str) -> None: ...
+
+
+def misread(problem: str) -> Iterator[Finding]:
     """Tell of a setting that means nothing: beyond it there is nothing to look at."""
-    return [Finding(FIRST, Status.FAILED, problem, CORRECT)]
+    yield Finding(FIRST, Status.FAILED, problem, CORRECT)
 
 
-def examine(settings: Settings) -> list[Finding]:
-    """Look at everything, and at nothing where there is no database to look at."""
+def examine(settings: Settings, notice: Notice = _say_nothing) -> Iterator[Finding]:
+    """Look at everything, and at nothing where there is no database to look at.
+
+    Each finding comes as soon as it is made; ``notice`` is told before what may take long.
+    """
     match settings.database:
         case NoDatabase():
-            return [Finding(FIRST, Status.OK, DISABLED)]
+            yield Finding(FIRST, Status.OK, DISABLED)
         case EmbeddedDatabase(directory):
-            return [Finding(FIRST, Status.OK, EMBEDDED.format(directory))]
+            yield Finding(FIRST, Status.OK, EMBEDDED.format(directory))
         case UnknownDatabase(reason):
-            return [Finding(FIRST, Status.FAILED, reason, CONFIGURE)]
+            yield Finding(FIRST, Status.FAILED, reason, CONFIGURE)
         case ConfiguredDatabase() as database:
-            return _examine(database, settings.schema)
+            yield from _examine(database, settings.schema, notice)
         case _:
             assert_never(settings.database)
 
 
-def _examine(database: ConfiguredDatabase, schema: str) -> list[Finding]:
+def _examine(database: ConfiguredDatabase, schema: str, notice: Notice) -> Iterator[Finding]:
     """Connect first, as the server would: what comes of that tells how grave the rest is."""
     configuration = Configuration(database.environment, database.libpq_environment)
     description = describe(configuration, PrivateFiles(may_use_disk=database.keys_on_disk))
-    login = log_in(description.conninfo, schema) if description.conninfo else None
+    login = _log_in(description, schema, notice) if description.conninfo else None
     evidence = Evidence(schema=schema, now=datetime.now(UTC), description=description, login=login)
     try:
-        return list(walk(CHECKS, evidence))
+        yield from walk(CHECKS, evidence)
     finally:
         if isinstance(login, Session):
             login.close()
+
+
+def _log_in(description: Description, schema: str, notice: Notice) -> Session | Refusal:
+    parameters = description.parameters
+    notice(CONNECTING.format(seconds=parameters["connect_timeout"], hosts=parameters["host"]))
+    return log_in(description.conninfo, schema)

@@ -1,15 +1,19 @@
 """Print what was found: a table for people, JSON for programs."""
 
 import json
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, tee
 
+from pinakes.doctor.checks import CHECKS
 from pinakes.doctor.finding import Finding, Status
 
 MARKS = {Status.OK: "✓", Status.WARNING: "!", Status.FAILED: "✗", Status.SKIPPED: "-"}
 
 
-def as_json(findings: Sequence[Finding]) -> str:
+WIDTH = max(len(check.id) for check in CHECKS)
+
+
+def as_json(findings: Iterable[Finding]) -> str:
     """Write the findings as one list."""
     return json.dumps(
         [
@@ -25,12 +29,16 @@ def as_json(findings: Sequence[Finding]) -> str:
     )
 
 
-def as_table(findings: Sequence[Finding]) -> str:
-    """Write a line for each finding, below it what to do, and at the end how it all looks."""
-    shown = list(_without_repetition(findings))
-    width = max(len(finding.check) for finding in shown)
-    lines = [line for finding in shown for line in _lines(finding, width)]
-    return "\n".join([*lines, "", summary(findings)])
+def as_table(findings: Iterable[Finding]) -> Iterator[str]:
+    """Write a line for each finding, below it what to do, and at the end how it all looks.
+
+    A line is written as soon as its finding comes.
+    """
+    shown, counted = tee(findings)
+    for finding in _without_repetition(shown):
+        yield from _lines(finding)
+    yield ""
+    yield summary(list(counted))
 
 
 def summary(findings: Sequence[Finding]) -> str:
@@ -43,20 +51,21 @@ def summary(findings: Sequence[Finding]) -> str:
     return f"doctor: all well{f' ({told})' if told else ''}"
 
 
-def _without_repetition(findings: Sequence[Finding]) -> Iterator[Finding]:
+def _without_repetition(findings: Iterable[Finding]) -> Iterator[Finding]:
     """Let one line stand for all checks in a row that were skipped for the same reason."""
     for (status, message), run in groupby(findings, key=lambda one: (one.status, one.message)):
+        if status is not Status.SKIPPED:
+            yield from run  # as they come, where a list would wait for the end of the run
+            continue
         same = list(run)
-        if status is Status.SKIPPED and len(same) > 1:
-            yield Finding(f"{len(same)} more checks", status, message)
-        else:
-            yield from same
+        yield same[0] if len(same) == 1 else Finding(f"{len(same)} more checks", status, message)
 
 
-def _lines(finding: Finding, width: int) -> list[str]:
+def _lines(finding: Finding) -> Iterator[str]:
     message = " ".join(finding.message.split())
-    lines = [f"{MARKS[finding.status]} {finding.check:{width}}  {message}"]
-    return [*lines, f"{'':{width + 2}}  → {finding.fix}"] if finding.fix else lines
+    yield f"{MARKS[finding.status]} {finding.check:{WIDTH}}  {message}"
+    if finding.fix:
+        yield f"{'':{WIDTH + 2}}  → {finding.fix}"
 
 
 def _count(findings: Sequence[Finding], status: Status, noun: str, verb: str = "") -> str:

@@ -1,7 +1,10 @@
 """How the checks are taken, and printed."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
+
+import pytest
 
 from pinakes.catalog.errors import CatalogUnavailable
 from pinakes.doctor.finding import Check, Evidence, Finding, Status, Verdict, failed, ok, warning
@@ -77,16 +80,24 @@ FOUND = [
 
 
 def test_the_table_says_what_to_do_below_what_is_wrong() -> None:
-    assert as_table(FOUND).splitlines() == [
-        "✓ secret.keys    fine",
-        "! cert.expiry    it expires",
-        "                 → renew it",
-        "✗ tcp.connect    closed",
-        "                 → open it",
-        "- 2 more checks  not looked at, since tcp.connect failed",
+    assert list(as_table(FOUND)) == [
+        "✓ secret.keys         fine",
+        "! cert.expiry         it expires",
+        "                      → renew it",
+        "✗ tcp.connect         closed",
+        "                      → open it",
+        "- 2 more checks       not looked at, since tcp.connect failed",
         "",
         "doctor: 1 check failed, 1 warning",
     ]
+
+
+def test_the_table_does_not_wait_for_the_next_finding() -> None:
+    def examination() -> Iterator[Finding]:
+        yield FOUND[0]
+        pytest.fail("the first finding was not told yet")
+
+    assert next(as_table(examination())).endswith("fine")
 
 
 def test_the_json_is_one_list() -> None:
