@@ -68,6 +68,15 @@ def test_an_authority_beside_prefer(ward: Ward, doctor: Doctor) -> None:
     assert found.fix("secret.values") == "set sslmode to verify-full"
 
 
+@pytest.mark.parametrize("host", ["localhost:5432", "postgresql://u:hush@localhost:5432/d"])
+def test_a_host_with_more_in_it(ward: Ward, doctor: Doctor, host: str) -> None:
+    found = doctor(ward.secret(host=host))
+    assert found.failed() == ["secret.values"]
+    assert found.fix("secret.values").startswith("give names or addresses alone")
+    assert "into the key uri" in found.fix("secret.values")
+    assert "hush" not in str(found.findings)
+
+
 @pytest.mark.parametrize("content", ["", "no certificate"])
 def test_an_authority_that_cannot_be_read(ward: Ward, doctor: Doctor, content: str) -> None:
     found = doctor(ward.secret(**{"ca.crt": content}))

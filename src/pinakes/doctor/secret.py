@@ -17,6 +17,11 @@ FIXES = {
 }
 """What is said of a configuration that is refused, and what to do about it."""
 
+HOSTS = (
+    "give names or addresses alone, between commas: a port belongs into the key port, and a whole"
+    " URL into the key uri"
+)
+
 
 def source(evidence: Evidence) -> Verdict:
     """Where the description of the database stands, and whether that can be read."""
@@ -54,7 +59,9 @@ def values(evidence: Evidence) -> Verdict:
     description = evidence.description
     if description.problem in ("", description.ca_problem, description.pair_problem):
         return ok("the values say how to connect")
-    return failed(description.problem, _fix(description.problem, "correct what is named there"))
+    is_of_hosts = description.problem.startswith(evidence.name_of("host"))
+    otherwise = HOSTS if is_of_hosts else "correct what is named there"
+    return failed(description.problem, _fix(description.problem, otherwise))
 
 
 def modes(evidence: Evidence) -> Verdict:

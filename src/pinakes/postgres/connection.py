@@ -1,5 +1,6 @@
 """From the configuration to what libpq connects with: read anew for every connection."""
 
+import ipaddress
 import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
@@ -174,6 +175,15 @@ def _places_of(sources: Sequence[Source], login: Source) -> dict[str, str]:
     return places
 
 
+def is_address(host: str) -> bool:
+    """Tell an address from a name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def _mode_of(login: Source) -> SslMode | None:
     given = login.values.get("sslmode")
     if given is None:
@@ -184,8 +194,17 @@ def _mode_of(login: Source) -> SslMode | None:
 
 
 def _are_hosts(text: str) -> bool:
-    """Tell hosts from a stray comma, which would mean a socket of this machine."""
-    return all(host.strip() for host in text.split(","))
+    """Tell hosts from a stray comma, which would mean a socket of this machine, and from URLs.
+
+    A URL would be looked up as a name, and told as one that is not known, with its password.
+    """
+    return all(_is_host(host) for host in text.split(","))
+
+
+def _is_host(text: str) -> bool:
+    if text.startswith(("/", "@")):  # the directory of a socket
+        return True
+    return bool(text.strip()) and "/" not in text and (":" not in text or is_address(text))
 
 
 def _are_ports(text: str) -> bool:

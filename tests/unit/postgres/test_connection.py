@@ -240,6 +240,8 @@ def test_values_are_quoted(place: Place, key: str, value: str) -> None:
         ("h1,h2", None, "5432"),
         ("/run/postgresql", "65535", "65535"),
         ("::1", "1", "1"),
+        ("fe80::1%eth0,192.0.2.1", "1", "1"),
+        ("@abstract", "1", "1"),
     ],
 )
 def test_hosts_and_ports(place: Place, host: str, port: str | None, expected: str) -> None:
@@ -260,6 +262,12 @@ def test_hosts_and_ports(place: Place, host: str, port: str | None, expected: st
         ("port", "5432;5433"),
         ("host", "h1,"),
         ("host", "h1,,h2"),
+        ("host", "h1:5432"),
+        ("host", "h1,h2:5432"),
+        ("host", "[::1]"),
+        ("host", "tcp://h1"),
+        ("host", "postgresql://u:swordfish@h1/d"),
+        ("host", "h1/d"),
         ("connect_timeout", "0"),
         ("connect_timeout", "soon"),
         ("target_session_attrs", "readwrite"),

@@ -3,7 +3,6 @@
 Python's ssl tells this only of certificates that it trusts; a doctor wants to see the others.
 """
 
-import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,8 @@ from datetime import datetime
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
+
+from pinakes.postgres.connection import is_address
 
 PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
@@ -46,10 +47,10 @@ class X509:
 
     def is_for(self, host: str) -> bool:
         """Say whether libpq takes it for the host; only the first label may be ``*``."""
-        is_address = _is_address(host)
-        names = list(self.addresses if is_address else self.dns_names) or [self.common_name]
+        by_address = is_address(host)
+        names = list(self.addresses if by_address else self.dns_names) or [self.common_name]
         wild = "*." + host.partition(".")[2]
-        good = {host.lower()} if is_address else {host.lower(), wild.lower()}
+        good = {host.lower()} if by_address else {host.lower(), wild.lower()}
         return any(name.lower() in good for name in names)
 
 
@@ -89,11 +90,3 @@ def _alternatives(certificate: x509.Certificate) -> x509.SubjectAlternativeName:
 def _written(name: x509.Name) -> str:
     known = [(SHOWN[one.oid], one.value) for one in name if one.oid in SHOWN]
     return ", ".join(f"{what}={text}" for what, text in known)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
