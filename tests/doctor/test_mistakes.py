@@ -8,7 +8,7 @@ import pytest
 
 from doctor.ward import Doctor, Ward
 from pinakes.postgres.embedded.server import free_port
-from tls.servers import CERTIFIED, EITHER, PLAIN_ONLY, TLS_ONLY
+from tls.servers import CERTIFIED, EITHER, PASSWORD, PLAIN_ONLY, TLS_ONLY
 
 
 def test_what_works_is_all_well(ward: Ward, doctor: Doctor) -> None:
@@ -66,6 +66,18 @@ def test_an_authority_beside_prefer(ward: Ward, doctor: Doctor) -> None:
     found = doctor(ward.secret(sslmode="prefer"))
     assert found.failed() == ["secret.values"]
     assert found.fix("secret.values") == "set sslmode to verify-full"
+
+
+def test_the_systems_authorities_beside_require(ward: Ward, doctor: Doctor) -> None:
+    found = doctor(ward.secret(sslmode="require", **{"ca.crt": "system"}))
+    assert found.failed() == ["secret.values"]
+    assert found.fix("secret.values") == "set sslmode to verify-full"
+
+
+def test_systems_authorities_that_are_not_there(ward: Ward, doctor: Doctor) -> None:
+    found = doctor(ward.secret(**{"ca.crt": "system"}), SSL_CERT_FILE="/nowhere/at/all")
+    assert found.failed() == ["cert.authorities"]
+    assert found.fix("cert.authorities").startswith("install the package ca-certificates")
 
 
 @pytest.mark.parametrize("host", ["localhost:5432", "postgresql://u:hush@localhost:5432/d"])
@@ -158,6 +170,14 @@ def test_a_client_certificate_without_its_own_key(ward: Ward, doctor: Doctor) ->
     assert found.message("cert.pair") == "tls.crt and tls.key are no pair"
 
 
+def test_a_key_that_needs_a_passphrase(ward: Ward, doctor: Doctor) -> None:
+    encrypted = ward.root.issue(CERTIFIED, password=b"open sesame")
+    found = doctor(ward.secret(user=CERTIFIED), encrypted)
+    assert found.failed() == ["cert.pair"]
+    assert "tls.key is encrypted" in found.message("cert.pair")
+    assert "openssl pkey -in tls.key" in found.fix("cert.pair")
+
+
 def test_a_wrong_password(ward: Ward, doctor: Doctor) -> None:
     found = doctor(ward.secret(password="not this one"))
     assert found.failed() == ["auth.login"]
@@ -165,6 +185,15 @@ def test_a_wrong_password(ward: Ward, doctor: Doctor) -> None:
     assert found.message("auth.login") == f"the password of {EITHER} is wrong"
     assert "correct password in " in found.fix("auth.login")
     assert "not this one" not in str(found.findings) + found.printed()
+
+
+def test_a_password_with_the_line_end_that_a_variable_keeps(ward: Ward, doctor: Doctor) -> None:
+    keys = ward.secret(user=None, password=None)
+    found = doctor(keys, METADATA_PG_USER=EITHER, METADATA_PG_PASSWORD=f"{PASSWORD}\n")
+    assert found.failed() == ["auth.login"]
+    assert found.message("auth.login") == f"the password of {EITHER} is wrong"
+    told = "correct METADATA_PG_PASSWORD, whose value ends in a line end, or give"
+    assert found.fix("auth.login").startswith(told)
 
 
 def test_a_missing_password(ward: Ward, doctor: Doctor) -> None:

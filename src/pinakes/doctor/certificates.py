@@ -10,6 +10,13 @@ SOON = timedelta(days=30)
 DAY = "%d %B %Y"
 SHOWN = 3
 
+AS_PEM = "put the certificate of the authority that signed the server's into ca.crt, as PEM"
+INSTALL = (
+    "install the package ca-certificates, or name the file of the certificates in SSL_CERT_FILE"
+)
+A_PAIR = "put a certificate and the key that it was made for into tls.crt and tls.key, as PEM"
+DECRYPT = "store it without its passphrase: openssl pkey -in tls.key -out plain.key"
+
 NO_ROOT = "ca.crt holds intermediate authorities only, and libpq trusts nothing without their root"
 
 
@@ -18,10 +25,8 @@ def authorities(evidence: Evidence) -> Verdict:
     description = evidence.description
     if description.ca_problem:
         verdict = failed if description.problem == description.ca_problem else warning
-        return verdict(
-            description.ca_problem,
-            "put the certificate of the authority that signed the server's into ca.crt, as PEM",
-        )
+        fix = INSTALL if "the system's" in description.ca_problem else AS_PEM
+        return verdict(description.ca_problem, fix)
     if not description.conninfo:
         return skipped("nothing is wrong with it as far as was looked")
     if not description.authorities:
@@ -37,10 +42,8 @@ def pair(evidence: Evidence) -> Verdict:
     description = evidence.description
     if description.pair_problem:
         verdict = failed if description.problem == description.pair_problem else warning
-        return verdict(
-            description.pair_problem,
-            "put a certificate and the key that it was made for into tls.crt and tls.key, as PEM",
-        )
+        fix = DECRYPT if "encrypted" in description.pair_problem else A_PAIR
+        return verdict(description.pair_problem, fix)
     if not description.certificate:
         return skipped("there is no client certificate")
     shown = read_certificates(description.certificate)

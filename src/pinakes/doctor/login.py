@@ -208,15 +208,22 @@ UNKNOWN_FIX = "look into the server's log, which has the reason"
 def _explain(evidence: Evidence, sqlstate: str, message: str) -> Verdict:
     for reason in REASONS:
         if reason.sqlstate == sqlstate or re.search(reason.pattern, message):
-            known = {
-                "user": evidence.description.parameters["user"],
-                "database": evidence.description.parameters["dbname"],
-                **{
-                    f"place_of_{keyword}": evidence.name_of(keyword)
-                    for keyword in ("host", "user", "password", "dbname")
-                },
-            }
+            known = _known(evidence)
             state = f" (SQLSTATE {sqlstate})" if sqlstate else ""
             return failed(reason.meaning.format(**known) + state, reason.fix.format(**known))
     last = (message.splitlines() or ["nothing"])[-1]
     return failed(f"the server says: {last}", UNKNOWN_FIX)
+
+
+def _known(evidence: Evidence) -> dict[str, str]:
+    """Return what meanings and fixes are filled in with."""
+    description = evidence.description
+    line_end = ", whose value ends in a line end" if description.password_ends_a_line else ""
+    return {
+        "user": description.parameters["user"],
+        "database": description.parameters["dbname"],
+        "place_of_host": evidence.name_of("host"),
+        "place_of_user": evidence.name_of("user"),
+        "place_of_password": evidence.name_of("password") + line_end,
+        "place_of_dbname": evidence.name_of("dbname"),
+    }

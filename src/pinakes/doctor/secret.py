@@ -6,6 +6,7 @@ from pinakes.postgres.diagnosis.description import keys_too_open
 FIXES = {
     "needs the certificates in ca.crt": "add the authority's certificate to the secret, as ca.crt",
     "beside sslmode": "set sslmode to verify-full",
+    "only of use with verify-full": "set sslmode to verify-full",
     "is none of": "set sslmode to verify-full where there is a ca.crt, else to require",
     "neither one port": "give one port for all hosts, or one for each",
     "is no PostgreSQL URI": "write it like postgresql://user@host:5432/dbname",

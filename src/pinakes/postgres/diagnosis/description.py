@@ -81,6 +81,11 @@ class Description:
         return {name: str(value) for name, value in told.items() if name != "password"}
 
     @property
+    def password_ends_a_line(self) -> bool:
+        """Whether a line end is the last of the password, as only a variable can give it."""
+        return str(conninfo_to_dict(self.conninfo).get("password", "")).endswith("\n")
+
+    @property
     def mode(self) -> SslMode:
         """How TLS is used."""
         return SslMode(self.parameters["sslmode"])
