@@ -30,7 +30,7 @@ def pgbouncer(conninfo: str) -> Generator[str, None, None]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     parts = ("host", "port", "dbname", "user", "password")
-    described = " ".join(f"{part}={server[part]}" for part in parts)
+    described = " ".join(f"{part}='{server[part]}'" for part in parts)
     (directory / "pgbouncer.ini").write_text(
         f"[databases]\n{server['dbname']} = {described} pool_size=4\n"
         f"[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port={port}\nauth_type=any\n"

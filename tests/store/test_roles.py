@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import LiteralString
 
 import httpx
 import psycopg
@@ -13,16 +14,17 @@ import pytest
 from psycopg import errors, sql
 from psycopg.conninfo import make_conninfo
 
-from parts import API, SCHEMA, clean_environment, environment_of, running_server
+from parts import API, SCHEMA, clean_environment, environment_of, new_database, running_server
 from pinakes.catalog.errors import CatalogUnavailable
 from pinakes.catalog.listing import ModelListing, RuntimeListing
 from pinakes.catalog.model import Model
 from pinakes.catalog.revision import Change
 from pinakes.catalog.runtime import DeploymentType, RuntimeMetadata
 from pinakes.postgres.migrate import MigrationError, migrate, shipped
-from pinakes.postgres.pool import Pool
+from pinakes.postgres.pool import SESSION, Pool
 from pinakes.postgres.roles import RoleNameError, write_roles
 from pinakes.postgres.store import PostgresStore
+from pooler import pgbouncer, with_pgbouncer
 
 IRIS = Model(uri="gs://models/iris", project="default")
 SERVED = RuntimeMetadata(
@@ -36,6 +38,13 @@ SERVED = RuntimeMetadata(
     node_name="iris",
 )
 PASSWORD = "test"
+
+LIMITS = """
+select
+    current_setting('statement_timeout'),
+    current_setting('lock_timeout'),
+    current_setting('idle_in_transaction_session_timeout')
+"""
 
 ROWS = {"SELECT", "INSERT", "UPDATE", "DELETE"}
 
@@ -134,6 +143,38 @@ def test_the_runtime_role_changes_neither_history_nor_tables(
         pytest.raises(errors.InsufficientPrivilege),
     ):
         connection.execute(forbidden.encode())
+
+
+def limits(conninfo: str, *statements: LiteralString) -> list[object]:
+    """Return what a session waits for at most, after it was told ``statements``."""
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        return [*connection.execute(LIMITS)]
+
+
+def test_the_runtime_role_waits_no_longer_than_a_server_bids_it(roles: TwoRoles) -> None:
+    roles.make()
+    bidden = limits(roles.as_(roles.runtime), SESSION)
+    assert limits(roles.as_(roles.runtime)) == bidden != limits(roles.as_(roles.owner))
+
+
+def test_the_script_leaves_the_owner_and_other_databases_alone(
+    roles: TwoRoles, postgres: str
+) -> None:
+    ordinary = limits(roles.administrator)
+    roles.make()
+    assert limits(roles.as_(roles.owner)) == ordinary
+    elsewhere = make_conninfo(new_database(postgres), user=roles.runtime, password=PASSWORD)
+    assert limits(elsewhere) == ordinary
+
+
+@with_pgbouncer
+def test_behind_a_pooler_the_runtime_role_waits_no_longer_either(roles: TwoRoles) -> None:
+    roles.make()
+    bidden = limits(roles.as_(roles.runtime), SESSION)
+    with pgbouncer(roles.as_(roles.runtime)) as through:
+        assert limits(through) == bidden
 
 
 FIRST_AND_LAST: list[tuple[str, Callable[[TwoRoles], object]]] = [

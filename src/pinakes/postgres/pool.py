@@ -32,7 +32,8 @@ SESSION = (
     " set idle_in_transaction_session_timeout = '30s'; set datestyle = 'ISO'"
 )
 """The server gives a statement up before the client does, so that its end is known: the wait for a
-connection and this together are shorter than what the store waits."""
+connection and this together are shorter than what the store waits. The runtime role has the same
+limits by itself, for behind a pooler these reach only one of its connections (decision 0017)."""
 
 GAUGES = {
     "pinakes_pool_connections": ("pool_size", "Connections to the database"),

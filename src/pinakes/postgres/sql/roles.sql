@@ -33,6 +33,29 @@ begin
 end
 $roles$;
 
+-- What 'pinakes serve' sets at each connection that it makes: behind a pooler in transaction mode
+-- its statements may run on others. {owner} is left alone, for a migration takes its time.
+do $roles$
+declare
+    setting record;
+begin
+    for setting in
+        select name, value
+        from (
+            values
+                ('statement_timeout', '4500ms'),
+                ('lock_timeout', '4s'),
+                ('idle_in_transaction_session_timeout', '30s')
+        ) as bidden (name, value)
+    loop
+        execute pg_catalog.format(
+            'alter role %I in database %I set %I = %L',
+            {runtime_text}, pg_catalog.current_database(), setting.name, setting.value
+        );
+    end loop;
+end
+$roles$;
+
 create schema if not exists {schema} authorization {owner};
 grant usage, create on schema {schema} to {owner};
 grant usage on schema {schema} to {runtime};
