@@ -30,6 +30,7 @@ from parts import (
 )
 
 MODELS = f"{API}/model/metadata"
+STRANGE_HOSTS = [f"{'h' * 70}.example", "ä..b", "..", "db..example"]
 HIDDEN = ("hush-host", "hush-user", "hush-password", "hush-database")
 
 
@@ -121,6 +122,23 @@ def test_a_database_that_is_away_is_503_in_time_and_gives_nothing_away(
             assert httpx.get(f"{server.url}/livez").status_code == 200
     told = answer.text + json.dumps(body) + server.log.read_text()
     assert not [hidden for hidden in HIDDEN if hidden in told]
+
+
+@pytest.mark.parametrize("host", STRANGE_HOSTS)
+def test_a_host_that_cannot_be_a_name_is_told_as_one_that_is_not_known(
+    tmp_path: Path, host: str
+) -> None:
+    """A resolver is not even asked for it: what encodes the name breaks before."""
+    environment = {
+        "METADATA_PG_HOST": host,
+        "METADATA_PG_USER": "hush-user",
+        "METADATA_PG_DBNAME": "hush-database",
+    }
+    with running_server(tmp_path, environment) as server:
+        status, body = readiness(server)
+        assert (status, "its host name is not known" in body["message"]) == (503, True)
+        told = body["message"] + server.log.read_text()
+    assert not [hidden for hidden in (host, "hush-user", "hush-database") if hidden in told]
 
 
 def test_a_wrong_password_is_told_as_such(tmp_path: Path, database: str) -> None:

@@ -37,10 +37,19 @@ def test_a_closed_port(ward: Ward, doctor: Doctor) -> None:
     assert "doctor: 1 check failed" in found.printed()
 
 
-def test_a_host_that_is_not_known(ward: Ward, doctor: Doctor) -> None:
-    found = doctor(ward.secret(host="db.invalid"))
+@pytest.mark.parametrize("host", ["db.invalid", f"{'h' * 70}.example", "ä..b"])
+def test_a_host_that_is_not_known(ward: Ward, doctor: Doctor, host: str) -> None:
+    found = doctor(ward.secret(host=host))
     assert found.failed() == ["dns.resolve"]
     assert found.fix("dns.resolve").startswith("correct host in ")
+
+
+def test_one_of_several_hosts_that_cannot_be_a_name(ward: Ward, doctor: Doctor) -> None:
+    found = doctor(ward.secret(host="ä..b,localhost"))
+    assert found.status("dns.resolve") == "warning"
+    assert found.failed() == ["auth.login"]
+    assert found.message("auth.login") == "one of the hosts has a name that cannot be looked up"
+    assert found.fix("auth.login").startswith("correct host in ")
 
 
 def test_the_wrong_authority(ward: Ward, doctor: Doctor) -> None:

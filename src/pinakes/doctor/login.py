@@ -36,6 +36,12 @@ class Reason:
 
 REASONS = [
     Reason(
+        "-",
+        "'idna' codec",
+        "one of the hosts has a name that cannot be looked up",
+        "correct {place_of_host}; the hosts after it are not tried",
+    ),
+    Reason(
         "28P01",
         "password authentication failed",
         "the password of {user} is wrong",
