@@ -74,17 +74,7 @@ class ConnectionReader:
 
         Raises ConfigurationError, which names what is missing or wrong and never its value.
         """
-        sources = list(_read_sources(self._configuration))
-        login = _login_of(sources)
-        trust = _trust_of(login)
-        mode = _mode_of(login) or default_mode(trust.ca)
-        parameters = DEFAULTS | _places_of(sources, login) | {"user": login.values["user"]}
-        if password := login.values.get("password"):
-            parameters["password"] = password
-        parameters["sslmode"] = mode.value
-        authorities = read_authorities(mode, trust.ca)
-        parameters["sslrootcert"] = self._files.path_of(authorities) if authorities else NOWHERE
-        return make_conninfo(**parameters, **self._certificate_parameters(trust.certificate))
+        return write_conninfo(list(_read_sources(self._configuration)), self._files)
 
     def trust(self) -> Trust:
         """Return whom a connection trusts now, and which certificate it shows.
@@ -92,15 +82,6 @@ class ConnectionReader:
         Raises ConfigurationError as ``conninfo`` does.
         """
         return _trust_of(_login_of(list(_read_sources(self._configuration))))
-
-    def _certificate_parameters(self, certificate: Certificate | None) -> dict[str, str]:
-        if certificate is None:
-            return {"sslcert": NOWHERE}
-        check_certificate(certificate, self._files)
-        return {
-            "sslcert": self._files.path_of(certificate.certificate),
-            "sslkey": self._files.path_of(certificate.key),
-        }
 
 
 def _hide_libpq_environment() -> None:
@@ -110,6 +91,33 @@ def _hide_libpq_environment() -> None:
     """
     for name in [name for name in os.environ if name.startswith("PG")]:
         del os.environ[name]
+
+
+def write_conninfo(sources: Sequence[Source], files: PrivateFiles) -> str:
+    """Return what libpq connects with where these places count, the one that wins first.
+
+    Raises ConfigurationError, which names what is missing or wrong and never its value.
+    """
+    login = _login_of(sources)
+    trust = _trust_of(login)
+    mode = _mode_of(login) or default_mode(trust.ca)
+    parameters = DEFAULTS | _places_of(sources, login) | {"user": login.values["user"]}
+    if password := login.values.get("password"):
+        parameters["password"] = password
+    parameters["sslmode"] = mode.value
+    authorities = read_authorities(mode, trust.ca)
+    parameters["sslrootcert"] = files.path_of(authorities) if authorities else NOWHERE
+    return make_conninfo(**parameters, **_certificate_parameters(trust.certificate, files))
+
+
+def _certificate_parameters(certificate: Certificate | None, files: PrivateFiles) -> dict[str, str]:
+    if certificate is None:
+        return {"sslcert": NOWHERE}
+    check_certificate(certificate, files)
+    return {
+        "sslcert": files.path_of(certificate.certificate),
+        "sslkey": files.path_of(certificate.key),
+    }
 
 
 def _read_sources(configuration: Configuration) -> Iterator[Source]:
