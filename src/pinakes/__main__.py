@@ -3,12 +3,19 @@
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 
-from pinakes.cli import doctor, migrate, roles, serve
+from pinakes.cli import doctor, migrate, roles, secret, serve
 from pinakes.cli.failure import CommandFailed
 
-COMMANDS = {"serve": serve, "migrate": migrate, "roles": roles, "doctor": doctor}
+COMMANDS = {
+    "serve": serve,
+    "migrate": migrate,
+    "roles": roles,
+    "secret": secret,
+    "doctor": doctor,
+}
 
 
 def main() -> None:
@@ -18,12 +25,17 @@ def main() -> None:
     """
     try:
         try:
-            _run(_parser().parse_args())
+            _run(read_arguments())
         finally:
             print(end="", flush=True)  # here, and not at exit, where nothing can be caught
     except BrokenPipeError:
         _print_no_more()
         sys.exit(1)
+
+
+def read_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read a command and its options, or exit with 2 and say which one is not understood."""
+    return _parser().parse_args(words)
 
 
 def _run(arguments: argparse.Namespace) -> None:

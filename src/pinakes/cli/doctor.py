@@ -7,6 +7,7 @@ from itertools import tee
 
 from pinakes.cli.environment import read_environment
 from pinakes.cli.failure import CommandFailed
+from pinakes.cli.terminal import printable
 from pinakes.doctor.examination import examine, misread
 from pinakes.doctor.finding import Finding, Status
 from pinakes.doctor.report import as_json, as_table
@@ -37,7 +38,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Examine, print what is found as it is found, and exit with 1 where a check failed."""
     printed, judged = tee(_examine())
     for text in [as_json(printed)] if arguments.json else as_table(printed):
-        print(_printable(text), flush=True)
+        print(printable(text), flush=True)
     if any(finding.status is Status.FAILED for finding in judged):
         sys.exit(1)
 
@@ -54,8 +55,3 @@ def _tell(notice: str) -> None:
     """Tell one who sits there and waits; ``stderr`` is None where it was closed."""
     if sys.stderr and sys.stderr.isatty():
         print(notice, file=sys.stderr)
-
-
-def _printable(text: str) -> str:
-    """Replace what the terminal has no letters for, such as the marks."""
-    return text.encode(sys.stdout.encoding, errors="replace").decode(sys.stdout.encoding)

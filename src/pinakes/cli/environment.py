@@ -10,9 +10,14 @@ from pinakes.settings.environment import Settings, read_settings
 from pinakes.settings.values import SettingsError
 
 
-def read_environment(data_directory: Path | None = None) -> Settings:
-    """Read the settings; from here on no core is dumped, for it would hold passwords."""
+def keep_no_core() -> None:
+    """See to it that no core is dumped, for it would hold passwords."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def read_environment(data_directory: Path | None = None) -> Settings:
+    """Read the settings; from here on no core is dumped."""
+    keep_no_core()
     try:
         return read_settings(
             os.environ, data_directory=data_directory, embedded_installed=is_installed()

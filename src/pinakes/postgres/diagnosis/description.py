@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from pinakes.postgres.connection import (
     CLIENT_TLS_DIRECTORY,
@@ -14,6 +14,7 @@ from pinakes.postgres.connection import (
     SECRET_DIRECTORY,
     Configuration,
     ConnectionReader,
+    write_conninfo,
 )
 from pinakes.postgres.files import PrivateFiles
 from pinakes.postgres.secret import ConfigurationError, Secret, read_secret
@@ -132,6 +133,42 @@ def describe(configuration: Configuration, files: PrivateFiles) -> Description:
     )
 
 
+def describe_secret(secret: Secret, files: PrivateFiles) -> Description:
+    """Take apart a secret that is not mounted yet, as if nothing beside it said anything."""
+    ca = ca_of(secret)
+    try:
+        sources, problem = [secret_source(secret, lambda: Trust(ca))], ""
+    except ConfigurationError as error:
+        sources, problem = [], str(error)
+    places = _places(sources)
+    conninfo, refusal = _conninfo_of(sources, files) if sources else ("", problem)
+    return Description(
+        mounts=[],
+        places=places,
+        missing=[] if problem else [keyword for keyword in NEEDED if keyword not in places],
+        misspelt=_misspelt(secret.files, KEYS, places),
+        problem=refusal,
+        ca_problem=_ca_problem(ca),
+        pair_problem="",
+        conninfo=conninfo,
+    )
+
+
+def describe_pair(secret: Secret, files: PrivateFiles) -> Description:
+    """Take apart a client certificate and its key that are not mounted yet."""
+    problem = _pair_problem(_certificate_of(secret), files)
+    return Description(
+        mounts=[],
+        places={},
+        missing=[],
+        misspelt={},
+        problem=problem,
+        ca_problem="",
+        pair_problem=problem,
+        conninfo="" if problem else make_conninfo(sslcert=files.path_of(secret.files["tls.crt"])),
+    )
+
+
 def is_too_open(key: Path) -> bool:
     """Say whether libpq would refuse a key for its mode."""
     status = key.stat()
@@ -179,6 +216,13 @@ def _sources(configuration: Configuration, secret: Secret | None) -> tuple[list[
     except ConfigurationError as error:
         return [], str(error)
     return sources, ""
+
+
+def _conninfo_of(sources: Sequence[Source], files: PrivateFiles) -> tuple[str, str]:
+    try:
+        return write_conninfo(sources, files), ""
+    except ConfigurationError as error:
+        return "", str(error)
 
 
 def _conninfo(configuration: Configuration, files: PrivateFiles) -> tuple[str, str]:
