@@ -25,7 +25,7 @@ class Manifest:
 
     name: str
     files: Mapping[str, bytes] = field(repr=False)
-    namespace: str = ""
+    namespace: str | None = None
     type: str = OPAQUE
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -75,7 +75,7 @@ def write_manifest(manifest: Manifest) -> str:
     """Write a Secret for ``kubectl apply --server-side -f -``. Raises BridgeError for its name."""
     _check_name("name", NAME, manifest.name)
     metadata = {"name": manifest.name}
-    if manifest.namespace:
+    if manifest.namespace is not None:
         _check_name("namespace", NAMESPACE, manifest.namespace)
         metadata["namespace"] = manifest.namespace
     data = {key: _Quoted(base64.b64encode(value).decode()) for key, value in manifest.files.items()}
@@ -140,7 +140,7 @@ def _manifest(document: object) -> Manifest:
     return Manifest(
         name=name,
         files=encoded | plain,
-        namespace=secret.metadata.namespace or "",
+        namespace=secret.metadata.namespace,
         type=secret.type or OPAQUE,
         labels=secret.metadata.labels or {},
     )

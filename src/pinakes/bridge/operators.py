@@ -167,10 +167,10 @@ def _authority_among(secrets: Sequence[Manifest]) -> bytes | None:
     """Return the certificates of the authority, where one secret has some."""
     found = {ca_of(Secret(Path(one.name), one.files)) for one in secrets} - {None}
     if len(found) > 1:
-        raise BridgeError("there are several authorities: give the right one by --ca-file")
+        raise BridgeError("there are several authorities: leave the secrets of the others out")
     return next(iter(found), None)
 
 
-def _seen_from_elsewhere(service: str, namespace: str) -> str:
+def _seen_from_elsewhere(service: str, namespace: str | None) -> str:
     """Name a service so that pods of other namespaces find it."""
     return service if "." in service or not namespace else f"{service}.{namespace}.svc"

@@ -22,6 +22,13 @@ class Login:
     values: Mapping[str, str] = field(repr=False)
     ca: bytes | None = None
 
+    def overruled_by(self, options: Mapping[str, str]) -> "Login":
+        """Put other values in place; a password stays only with the user whose it is."""
+        values = {**self.values, **options}
+        if values.get("user") != self.values.get("user"):
+            values.pop("password", None)
+        return Login(values, self.ca)
+
 
 def page_secret(name: str, login: Login) -> dict[str, bytes]:
     """Return the keys of the secret, port and sslmode written out as the page has them.

@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Never
@@ -169,7 +169,7 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "name", nargs="?", default="metadata-postgres", help="of the secret (%(default)s)"
     )
-    parser.add_argument("--namespace", default="", help="else that of kubectl")
+    parser.add_argument("--namespace", help="else that of kubectl")
     parser.add_argument("--host", help="the primary; several stand between commas")
     parser.add_argument("--port", help="5432 where nothing else is said")
     parser.add_argument("--user", help="the role; also chooses among several secrets")
@@ -192,7 +192,8 @@ def _add_password(parser: argparse.ArgumentParser) -> None:
         metavar="PASSWORD",
         help="shows it to every user of this machine, and to the shell's history",
     )
-    group.add_argument("--password", nargs="?", action=_Refusal, help=argparse.SUPPRESS)
+    mistaken = ("--password", "--passwd", "--pass", "-p")
+    group.add_argument(*mistaken, nargs="?", action=_Refusal, help=argparse.SUPPRESS)
 
 
 class _Refusal(argparse.Action):
@@ -204,7 +205,7 @@ class _Refusal(argparse.Action):
 
 def _create(arguments: argparse.Namespace) -> None:
     _refuse_terminal()
-    if arguments.uri_file:
+    if arguments.uri_file is not None:
         told = login_of_uri(_read("--uri-file", arguments.uri_file))
     elif arguments.from_environment:
         told = login_of_environment(os.environ)
@@ -227,9 +228,9 @@ def _refuse_terminal() -> None:
 
 def _print_secret(arguments: argparse.Namespace, told: Login) -> None:
     """Print the secret of what was told, overruled by what stands on the command line."""
-    values = {**told.values, **_options(arguments)}
-    ca = _read("--ca-file", arguments.ca_file) if arguments.ca_file else told.ca
-    files = page_secret(arguments.name, Login(_with_password(arguments, values), ca))
+    login = told.overruled_by(_options(arguments))
+    ca = login.ca if arguments.ca_file is None else _read("--ca-file", arguments.ca_file)
+    files = page_secret(arguments.name, Login(_with_password(arguments, login.values), ca))
     print(write_manifest(Manifest(arguments.name, files, arguments.namespace)), end="")
     if files["sslmode"] == SslMode.REQUIRE.value.encode() and ca is None:
         print(UNVERIFIED, file=sys.stderr)
@@ -241,19 +242,19 @@ def _options(arguments: argparse.Namespace) -> dict[str, str]:
     return {key: value for key, value in given.items() if value is not None}
 
 
-def _with_password(arguments: argparse.Namespace, values: dict[str, str]) -> dict[str, str]:
+def _with_password(arguments: argparse.Namespace, values: Mapping[str, str]) -> Mapping[str, str]:
     """Add the password, which is asked for where nothing else gives one, or leave it out."""
     if arguments.no_password:
         return {key: value for key, value in values.items() if key != PASSWORD}
-    if arguments.password_file:
+    if arguments.password_file is not None:
         content = _read("--password-file", arguments.password_file)
-        return values | {PASSWORD: password_of(content)}
+        return {**values, PASSWORD: password_of(content)}
     if arguments.insecure_password_argument is not None:
-        return values | {PASSWORD: arguments.insecure_password_argument}
+        return {**values, PASSWORD: arguments.insecure_password_argument}
     if PASSWORD in values:
         return values
     whose = f" of {values['user']}" if "user" in values else ""
-    return values | {PASSWORD: ask_password(f"Password{whose}: ", otherwise=NOBODY_TO_ASK)}
+    return {**values, PASSWORD: ask_password(f"Password{whose}: ", otherwise=NOBODY_TO_ASK)}
 
 
 def _read(option: str, file: str) -> bytes:

@@ -1,6 +1,6 @@
 """The secret: whether it is there, has its keys, and has values that can be meant."""
 
-from pinakes.doctor.finding import Evidence, Verdict, failed, ok, warning
+from pinakes.doctor.finding import Evidence, Verdict, failed, ok, skipped, warning
 from pinakes.postgres.diagnosis.description import keys_too_open
 
 FIXES = {
@@ -52,7 +52,8 @@ def keys(evidence: Evidence) -> Verdict:
         )
     if wrong:
         return warning(f"{wrong} is read by nobody", f"call it {right}, or take it away")
-    return ok(", ".join(_with_alias(*place) for place in description.places.items()))
+    told = ", ".join(_with_alias(*place) for place in description.places.items())
+    return ok(told) if told else skipped("they cannot be read; secret.values says why")
 
 
 def values(evidence: Evidence) -> Verdict:

@@ -16,6 +16,7 @@ NAMES = {**ALIASES, "connection string": URI_KEYS, "authorities": CA_KEYS}
 """What a key may give, and what it may be called: the first that is there is read."""
 
 PRIVATE_KEY = b"PRIVATE KEY-----"
+OUT_OF_HERE = "take it out of this secret; a client certificate and its key have one of their own"
 
 OF_A_LOGIN = (
     Check("secret.keys", secret.keys),
@@ -50,6 +51,8 @@ def _walk(checks: Sequence[Check], described: Description) -> Iterator[Finding]:
 
 def _judge(key: str, files: Mapping[str, bytes]) -> Finding:
     """Say what a key gives, or why nobody reads it."""
+    if PRIVATE_KEY in files[key]:
+        return Finding(key, Status.WARNING, "there is a private key in it", OUT_OF_HERE)
     for what, names in NAMES.items():
         if key in names:
             read = next((name for name in names if files.get(name)), key)
@@ -57,11 +60,4 @@ def _judge(key: str, files: Mapping[str, bytes]) -> Finding:
                 return Finding(key, Status.SKIPPED, f"not read, since {read} is there")
             told = "read" if what == key else f"read as {what}"
             return Finding(key, Status.OK, told if files[key] else f"{told}, but empty")
-    if PRIVATE_KEY in files[key]:
-        return Finding(
-            key,
-            Status.WARNING,
-            "a private key, which nobody reads here",
-            "take it out of this secret; a client certificate has one of its own",
-        )
     return Finding(key, Status.SKIPPED, "nobody reads it")

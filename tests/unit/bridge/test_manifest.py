@@ -112,7 +112,7 @@ def test_a_name_that_kubernetes_does_not_take_is_refused(name: str) -> None:
     with pytest.raises(BridgeError, match="the name of a secret has lower-case letters"):
         write_manifest(Manifest(name, {}))
     with pytest.raises(BridgeError, match="the namespace of a secret has lower-case letters"):
-        write_manifest(Manifest("one", {}, namespace=name or "-"))
+        write_manifest(Manifest("one", {}, namespace=name))
 
 
 @given(st.dictionaries(st.sampled_from(["user", "password", "ca.crt"]), st.binary()))

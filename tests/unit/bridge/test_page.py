@@ -108,6 +108,13 @@ def test_what_a_secret_cannot_set_is_refused_by_name() -> None:
         login_of_uri(b"postgresql://pinakes@db/metadata?sslrootcert=/tmp/ca")
 
 
+def test_a_password_stays_only_with_its_user() -> None:
+    login = Login(NEEDED | {"password": "pw"}, ROOT)
+    assert login.overruled_by({"host": "other"}).values["password"] == "pw"
+    assert login.overruled_by({"user": "pinakes"}) == login
+    assert "password" not in login.overruled_by({"user": "other"}).values
+
+
 @pytest.mark.parametrize(("content", "password"), [(b"pw", "pw"), (b"pw\r\n", "pw"), (b" ", " ")])
 def test_a_file_may_end_its_line_behind_the_password(content: bytes, password: str) -> None:
     assert password_of(content) == password
