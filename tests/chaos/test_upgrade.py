@@ -7,7 +7,7 @@ import sys
 import tarfile
 import threading
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from io import BytesIO
@@ -134,7 +134,7 @@ def migrate(version: Path, conninfo: str, *options: str) -> None:
 
 
 @contextmanager
-def load(balancer: Balancer) -> Iterator[Counter[int]]:
+def load(balancer: Balancer) -> Generator[Counter[int], None, None]:
     """Ask without a pause until the block ends; then yielded statuses are complete."""
     enough = threading.Event()
     answers: Counter[int] = Counter()

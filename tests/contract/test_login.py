@@ -115,7 +115,7 @@ def test_who_is_no_writer_reads_and_no_more(
             sdk.create(uri="s3://login/anna")
         assert (refused.value.status, str(refused.value)) == (
             403,
-            "you may not write in project 'default'",
+            "you may not write in any project",
         )
 
 

@@ -26,6 +26,7 @@ async def list_models(request: Request) -> Response:
 
 async def create_model(request: Request) -> Response:
     """Register a new model."""
+    access_of(request).check_any_create()
     model = read_model(request.state.body)
     await catalog_of(request).create_model(model, change_of(request), access_of(request))
     return json_answer()

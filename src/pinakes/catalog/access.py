@@ -17,6 +17,11 @@ class Access:
     reads: Projects
     writes: Projects
 
+    def check_any_create(self) -> None:
+        """Raise WriteForbidden where models may be created nowhere: then no model is looked at."""
+        if self.writes == NOTHING:
+            raise WriteForbidden
+
     def check_create(self, project: str) -> None:
         """Raise WriteForbidden unless models may be created in a project."""
         if not _holds(self.writes, project):

@@ -46,8 +46,9 @@ class ModelAlreadyExists(CatalogError):
 class WriteForbidden(CatalogError):
     """The caller may not write in this project; whether the model exists makes no difference."""
 
-    def __init__(self, project: str) -> None:
-        super().__init__(f"you may not write in project {project!r}")
+    def __init__(self, project: str = "") -> None:
+        where = f"in project {project!r}" if project else "in any project"
+        super().__init__(f"you may not write {where}")
 
 
 class CatalogDisabled(CatalogError):

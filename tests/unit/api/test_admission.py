@@ -264,6 +264,21 @@ def test_a_create_where_one_may_not_write_is_forbidden_whatever_else_is_wrong(ap
     assert api.ask("POST", MODELS, json={"URI": "", "project": "seen"}).status_code == 403
 
 
+def test_who_may_write_nowhere_is_told_so_before_his_model_is_read() -> None:
+    api = Api(Gate(frozenset(), Admission(lambda _: READ_ACCESS)))
+    for body in (b"{", b"[]", b'{"URI": "u", "name": 5}', b'{"URI": "u"}'):
+        headers = [("Content-Type", "application/json")]
+        answer = api.ask_with("POST", MODELS, headers, content=body)
+        assert (answer.status_code, answer.json()["code"]) == (403, 7)
+
+
+def test_a_stranger_is_asked_who_he_is_before_by_which_name_he_asks(api: Api) -> None:
+    foreign = [("Host", "pinakes.example")]
+    assert api.ask_with("GET", MODELS, foreign).status_code == 401
+    known = [*foreign, ("Authorization", "Bearer good")]
+    assert api.ask_with("GET", MODELS, known).status_code == 403
+
+
 def test_a_listing_that_names_a_hidden_project_is_empty(api: Api) -> None:
     api.keep("hidden", "seen")
     answer = api.ask("GET", MODELS, params={"project": "hidden"})
