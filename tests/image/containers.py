@@ -105,12 +105,17 @@ class Storage:
 
     def run_script(self, *command: str) -> None:
         """Run one of our scripts on this storage; what it prints is shown where it fails."""
+        done = self.try_script(*command)
+        assert done.returncode == 0, done.stdout
+
+    def try_script(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run one of our scripts, which may fail for want of what is not ours."""
         building = {
             "ENGINE": " ".join(self.engine),
             "BUILDAH_ISOLATION": "chroot",
             "BUILDAH_LAYERS": "true",
         }
-        done = subprocess.run(
+        return subprocess.run(
             command,
             cwd=ROOT,
             env={**os.environ, "PATH": PATH, **building},
@@ -119,7 +124,6 @@ class Storage:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        assert done.returncode == 0, done.stdout
 
     def unpack(self, name: str) -> Image:
         described = json.loads(self.ask("inspect", "--type", "image", name))
