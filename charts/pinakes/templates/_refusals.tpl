@@ -1,0 +1,54 @@
+{{/* What contradicts itself, or leaves the door open, is not rendered. */}}
+{{- define "pinakes.refusals" -}}
+{{- include "pinakes.databaseRefusals" . -}}
+{{- include "pinakes.authRefusals" . -}}
+{{- include "pinakes.wayInRefusals" . -}}
+{{- if and .Values.prometheusRule.enabled (not .Values.serviceMonitor.enabled) -}}
+{{- fail "prometheusRule.enabled needs serviceMonitor.enabled, which reads what the alerts look at" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "pinakes.databaseRefusals" -}}
+{{- with .Values.metadata.pg -}}
+{{- if and .enabled .embedded -}}
+{{- fail "metadata.pg.enabled and metadata.pg.embedded are both true: the catalogue is kept in your PostgreSQL, or for a trial in an embedded one" -}}
+{{- end -}}
+{{- if and .embedded $.Values.autoscaling.enabled -}}
+{{- fail "autoscaling.enabled means nothing with metadata.pg.embedded: a trial has one replica" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "pinakes.authRefusals" -}}
+{{- with .Values.auth -}}
+{{- if and .oidc.issuers (not .oidc.audiences) -}}
+{{- fail "auth.oidc.audiences is empty: say whom the tokens of auth.oidc.issuers must be for" -}}
+{{- end -}}
+{{- if and .oidc.issuers .allowAnonymous -}}
+{{- fail "auth.allowAnonymous means nothing beside auth.oidc.issuers: callers show tokens, or nobody is asked" -}}
+{{- end -}}
+{{- if and .writers .policy.configMap -}}
+{{- fail "auth.writers and auth.policy.configMap are both set: the policy says it all" -}}
+{{- end -}}
+{{- if and (or .writers .policy.configMap) (not .oidc.issuers) -}}
+{{- fail "auth.writers and auth.policy.configMap need to know who calls: set auth.oidc.issuers and auth.oidc.audiences" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* From outside of the cluster come only callers that are known, by names that are known. */}}
+{{- define "pinakes.wayInRefusals" -}}
+{{- range $way, $names := dict "ingress" "hosts" "httpRoute" "hostnames" -}}
+{{- with index $.Values $way -}}
+{{- if and .enabled (not $.Values.auth.oidc.issuers) -}}
+{{- fail (printf "%s.enabled without authentication would open the catalogue to everybody outside: set auth.oidc.issuers and auth.oidc.audiences" $way) -}}
+{{- end -}}
+{{- if and .enabled (not (index . $names)) -}}
+{{- fail (printf "%s.%s is empty: name what the API is reached by" $way $names) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) -}}
+{{- fail "httpRoute.parentRefs is empty: name the gateway" -}}
+{{- end -}}
+{{- end -}}
