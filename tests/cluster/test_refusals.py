@@ -1,0 +1,104 @@
+"""What is misspelt, contradicts itself or leaves the door open is not rendered, and says so."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from cluster.cases import ISSUER, PAGE, TRIAL, Values
+from cluster.helm import CHART, Refused, find_helm
+
+MISSPELT: dict[str, Values] = {
+    "metadat": {"metadat": {"pg": {"enabled": True}}},
+    "enable": {"metadata": {"pg": {"enable": True}}},
+    "clientTlsSecret": {"metadata": {"pg": {"clientTlsSecret": "certs"}}},
+    "clienttlssecret": {"migrations": {"clienttlssecret": "certs"}},
+    "issuer": {"auth": {"oidc": {"issuer": "https://keycloak.example"}}},
+    "configmap": {"auth": {"policy": {"configmap": "policies"}}},
+    "valueFrom": {"extraEnv": [{"name": "A", "valueFrom": {}}]},
+    "runAsUsr": {"podSecurityContext": {"runAsUsr": 1}},
+    "toleration": {"tolerations": [{"toleration": "all"}]},
+}
+
+WRONG: dict[str, Values] = {
+    "enabled": {"metadata": {"pg": {"enabled": "yes"}}},
+    "allowAnonymous": {"auth": {"allowAnonymous": "everything"}},
+    "issuers": {"auth": {"oidc": {"issuers": ["http://keycloak.example"]}}},
+    "replicas": {"replicas": "two"},
+    "digest": {"image": {"digest": "latest"}},
+    "hosts": {"ingress": {"hosts": ["*.example"]}},
+    "runAsUser": {"podSecurityContext": {"runAsUser": 0}},
+}
+
+CONTRADICTIONS: dict[str, Values] = {
+    "metadata.pg.enabled and metadata.pg.embedded are both true": {
+        "metadata": {"pg": {"enabled": True, "embedded": True}}
+    },
+    "autoscaling.enabled means nothing with metadata.pg.embedded": TRIAL
+    | {"autoscaling": {"enabled": True}},
+    "auth.oidc.audiences is empty": {"auth": {"oidc": {"issuers": ["https://keycloak.example"]}}},
+    "auth.allowAnonymous means nothing beside auth.oidc.issuers": {
+        "auth": ISSUER["auth"] | {"allowAnonymous": "read"}
+    },
+    "auth.writers and auth.policy.configMap are both set": {
+        "auth": ISSUER["auth"] | {"writers": ["ada"], "policy": {"configMap": "policies"}}
+    },
+    "auth.writers and auth.policy.configMap need to know who calls": {"auth": {"writers": ["ada"]}},
+    "prometheusRule.enabled needs serviceMonitor.enabled": {"prometheusRule": {"enabled": True}},
+    "ingress.enabled without authentication": {
+        "ingress": {"enabled": True, "hosts": ["a.example"]}
+    },
+    "httpRoute.enabled without authentication": PAGE
+    | {
+        "auth": {"allowAnonymous": "read"},
+        "httpRoute": {"enabled": True, "parentRefs": [{"name": "a"}], "hostnames": ["a.example"]},
+    },
+    "ingress.hosts is empty": ISSUER | {"ingress": {"enabled": True}},
+    "httpRoute.hostnames is empty": ISSUER
+    | {"httpRoute": {"enabled": True, "parentRefs": [{"name": "gateway"}]}},
+    "httpRoute.parentRefs is empty": ISSUER
+    | {"httpRoute": {"enabled": True, "hostnames": ["a.example"]}},
+}
+
+every_helm = pytest.mark.parametrize("version", [3, 4], ids="helm {}".format)
+
+
+@every_helm
+@pytest.mark.parametrize("name", [*MISSPELT, *WRONG])
+def test_a_wrong_value_is_refused_by_its_name(version: int, name: str) -> None:
+    with pytest.raises(Refused, match=name):
+        find_helm(version).render((MISSPELT | WRONG)[name])
+
+
+@every_helm
+@pytest.mark.parametrize("sentence", CONTRADICTIONS)
+def test_a_contradiction_is_refused_with_a_sentence(version: int, sentence: str) -> None:
+    with pytest.raises(Refused, match=sentence):
+        find_helm(version).render(CONTRADICTIONS[sentence])
+
+
+def test_no_level_of_the_values_takes_unknown_names() -> None:
+    """Open are only maps of Kubernetes' own, which say that they are."""
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    objects = [
+        found for found in _objects(schema) if found.get("additionalProperties") in (None, True)
+    ]
+    assert {found.get("description") for found in objects} == {
+        "Helm adds it where the chart is part of another one",
+        "as in Kubernetes, which looks at it",
+    }
+
+
+def _objects(schema: Any) -> Iterator[dict[str, Any]]:
+    match schema:
+        case dict():
+            if schema.get("type") == "object":
+                yield schema
+            for part in schema.values():
+                yield from _objects(part)
+        case list():
+            for part in schema:
+                yield from _objects(part)
+        case _:
+            pass
