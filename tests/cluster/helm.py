@@ -110,7 +110,12 @@ def render(values: Values, release: str = RELEASE) -> list[Manifest]:
 def manifests(rendered: Mapping[str, str]) -> list[Manifest]:
     """Return what was rendered as the API server would be told, whatever its order."""
     files = [text for source, text in sorted(rendered.items()) if source.endswith(".yaml")]
-    return [manifest for text in files for manifest in yaml.safe_load_all(text) if manifest]
+    return [manifest for text in files for manifest in _documents(text)]
+
+
+def _documents(text: str) -> list[Manifest]:
+    """Read YAML in C: all that is rendered here takes seconds less."""
+    return [document for document in yaml.load_all(text, yaml.CSafeLoader) if document]
 
 
 def notes(values: Values) -> str:
