@@ -10,12 +10,13 @@ from pathlib import Path
 from psycopg.conninfo import make_conninfo
 
 from pinakes.postgres.files import PrivateFiles
-from pinakes.postgres.secret import ConfigurationError, Secret, read_secret
+from pinakes.postgres.secret import ConfigurationError, read_secret
 from pinakes.postgres.sources import (
     Certificate,
     Source,
     Trust,
     ca_of,
+    certificate_of,
     libpq_source,
     secret_source,
     variables_source,
@@ -127,7 +128,8 @@ def _read_sources(configuration: Configuration) -> Iterator[Source]:
     secret = read_secret(Path(directory)) if directory else None
 
     def read_trust() -> Trust:
-        certificate = _read_certificate(environment.get(CLIENT_TLS_DIRECTORY))
+        mounted = environment.get(CLIENT_TLS_DIRECTORY)
+        certificate = certificate_of(read_secret(Path(mounted))) if mounted else None
         return Trust(ca_of(secret) if secret else None, certificate)
 
     if secret is not None:
@@ -135,13 +137,6 @@ def _read_sources(configuration: Configuration) -> Iterator[Source]:
     yield variables_source(environment, read_trust)
     if configuration.libpq_environment:
         yield libpq_source(configuration.libpq_environment)
-
-
-def _read_certificate(directory: str | None) -> Certificate | None:
-    if not directory:
-        return None
-    secret: Secret = read_secret(Path(directory))
-    return Certificate(secret.files.get("tls.crt", b""), secret.files.get("tls.key", b""))
 
 
 def _trust_of(login: Source) -> Trust:

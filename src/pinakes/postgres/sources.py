@@ -99,6 +99,16 @@ def ca_of(secret: Secret) -> bytes | None:
     return next((secret.files[key] for key in CA_KEYS if key in secret.files), None)
 
 
+def certificate_of(secret: Secret) -> Certificate | None:
+    """Return the client certificate of a mounted TLS secret.
+
+    None where there is no file at all: so Kubernetes mounts an optional secret that is not there.
+    """
+    if not secret.files:
+        return None
+    return Certificate(secret.files.get("tls.crt", b""), secret.files.get("tls.key", b""))
+
+
 def variables_source(environment: Mapping[str, str], read_trust: Callable[[], Trust]) -> Source:
     """Read METADATA_PG_*; the certificates come from the mounted secrets."""
     names = {keyword: f"METADATA_PG_{keyword.upper()}" for keyword in ALIASES}

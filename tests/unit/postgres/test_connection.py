@@ -7,7 +7,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from mounted import mount, page_secret
-from pinakes.postgres.connection import Configuration, ConnectionReader
+from pinakes.postgres.connection import NOWHERE, Configuration, ConnectionReader
 from pinakes.postgres.files import PrivateFiles
 from pinakes.postgres.secret import ConfigurationError
 from pinakes.postgres.tls import SslMode, default_mode
@@ -133,6 +133,12 @@ def test_files_of_libpq_that_are_missing_do_not_matter_to_another_login(place: P
     assert place.parameters(LIBPQ | broken)["user"] == "pinakes"
     place.environment = {}
     assert "PGSSLROOTCERT" in place.refusal(LIBPQ | broken)
+
+
+def test_an_optional_secret_that_is_not_there_is_no_certificate(place: Place) -> None:
+    place.mount_secret(page_secret(sslmode="require"))
+    place.mount_client({})
+    assert place.parameters()["sslcert"] == NOWHERE
 
 
 def test_without_tls_no_certificate_is_looked_at(place: Place) -> None:

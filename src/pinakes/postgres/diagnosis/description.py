@@ -26,6 +26,7 @@ from pinakes.postgres.sources import (
     Source,
     Trust,
     ca_of,
+    certificate_of,
     libpq_source,
     secret_source,
     variables_source,
@@ -116,7 +117,8 @@ def describe(configuration: Configuration, files: PrivateFiles) -> Description:
     ]
     secrets = {mount.variable: mount.secret for mount in mounts if mount.secret}
     secret = secrets.get(SECRET_DIRECTORY)
-    certificate = _certificate_of(secrets.get(CLIENT_TLS_DIRECTORY))
+    client = secrets.get(CLIENT_TLS_DIRECTORY)
+    certificate = certificate_of(client) if client else None
     sources, problem = _sources(configuration, secret)
     conninfo, refusal = _conninfo(configuration, files)
     places = _places(sources)
@@ -156,7 +158,7 @@ def describe_secret(secret: Secret, files: PrivateFiles) -> Description:
 
 def describe_pair(secret: Secret, files: PrivateFiles) -> Description:
     """Take apart a client certificate and its key that are not mounted yet."""
-    problem = _pair_problem(_certificate_of(secret), files)
+    problem = _pair_problem(certificate_of(secret), files)
     return Description(
         mounts=[],
         places={},
@@ -198,12 +200,6 @@ def _why_unread(variable: str, directory: Path, error: ConfigurationError) -> st
     if is_absent and str(cause.filename) == str(directory):
         return f"{directory}, which {variable} names, is no directory"
     return str(error)
-
-
-def _certificate_of(secret: Secret | None) -> Certificate | None:
-    if secret is None:
-        return None
-    return Certificate(secret.files.get("tls.crt", b""), secret.files.get("tls.key", b""))
 
 
 def _sources(configuration: Configuration, secret: Secret | None) -> tuple[list[Source], str]:
