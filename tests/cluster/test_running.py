@@ -31,6 +31,7 @@ from tls.servers import (
     CERTIFIED,
     MIGRATOR,
     PASSWORD,
+    TLS_ONLY,
     Cluster,
     cluster_of,
     find_programs,
@@ -171,13 +172,30 @@ def test_each_role_comes_in_with_its_own_secret_and_certificate(
         register(server)
 
 
-def test_without_the_client_certificate_the_server_waits_and_says_why(
+def test_without_the_optional_client_certificate_the_values_of_the_page_end_in_a_model_too(
+    database: Database, place: Path, tmp_path: Path
+) -> None:
+    grant = sql.SQL("grant create on database {} to {}")
+    database.execute(grant.format(sql.Identifier(database.name), sql.Identifier(TLS_ONLY)))
+    secrets = database.secrets(OF_THE_SERVER, TLS_ONLY, tmp_path)
+    node = Node(place, {"metadata-postgres": secrets["metadata-postgres"]})
+    pod = rendered(PAGE)
+    assert node.run(pod["Job"]).returncode == 0
+    with node.serving(pod["Deployment"]) as server:
+        await_ready(server)
+        register(server)
+
+
+def test_without_the_client_certificate_that_is_asked_for_the_server_waits_and_says_why(
     database: Database, place: Path, tmp_path: Path
 ) -> None:
     secrets = database.secrets(OF_THE_SERVER, CERTIFIED, tmp_path)
     node = Node(place, {"metadata-postgres": secrets["metadata-postgres"]})
-    with node.serving(rendered(PAGE)["Deployment"]) as server:
-        assert "tls.crt is missing" in httpx.get(f"{server.admin_url}/readyz").text
+    pod = rendered(PAGE)
+    with node.serving(pod["Deployment"]) as server:
+        assert readiness(server) == 503
+        doctor = node.run(pod["Pod"])
+        assert "the server asks for a client certificate" in doctor.stdout, doctor.stdout
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be other users")
