@@ -98,6 +98,22 @@ def test_a_host_with_more_in_it(ward: Ward, doctor: Doctor, host: str) -> None:
     assert "hush" not in str(found.findings)
 
 
+@pytest.mark.parametrize(
+    ("password", "fix"),
+    [
+        ("pw@Secret1", "write each @ of the user, the password and the database as %40"),
+        ("%ffSecret1", "write the value anew, as UTF-8"),
+    ],
+)
+def test_a_password_that_a_uri_cannot_have_like_this(
+    doctor: Doctor, password: str, fix: str
+) -> None:
+    found = doctor({"uri": f"postgres://app:{password}@localhost:6501/meta".encode()})
+    assert found.failed() == ["secret.values"]
+    assert found.fix("secret.values") == fix
+    assert "Secret1" not in str(found.findings) + found.printed()
+
+
 @pytest.mark.parametrize("content", ["", "no certificate"])
 def test_an_authority_that_cannot_be_read(ward: Ward, doctor: Doctor, content: str) -> None:
     found = doctor(ward.secret(**{"ca.crt": content}))

@@ -11,6 +11,7 @@ FIXES = {
     "neither one port": "give one port for all hosts, or one for each",
     "is no PostgreSQL URI": "write it like postgresql://user@host:5432/dbname",
     "cannot set": "take that out of the connection string",
+    "more than one @": "write each @ of the user, the password and the database as %40",
     "inside its value": "write the value anew, without a line end in it",
     "is not UTF-8": "write the value anew, as UTF-8",
     "no regular file": "put a plain file in its place, or take it out of the directory",

@@ -50,6 +50,8 @@ SESSIONS = ("any", "read-write", "read-only", "primary", "standby", "prefer-stan
 MODES = {mode.value: mode for mode in SslMode}
 MAX_PORT = 65535
 MAX_TIMEOUT = 10
+MAX_DIGITS = 9
+"""Python reads no number that is too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,8 @@ def _mode_of(login: Source) -> SslMode | None:
 def _are_hosts(text: str) -> bool:
     """Tell hosts from a stray comma, which would mean a socket of this machine, and from URLs.
 
-    A URL would be looked up as a name, and told as one that is not known, with its password.
+    A URL would be looked up as a name, and told as one that is not known, with its password; so
+    would be what stands behind an @.
     """
     return all(_is_host(host) for host in text.split(","))
 
@@ -207,7 +210,8 @@ def _are_hosts(text: str) -> bool:
 def _is_host(text: str) -> bool:
     if text.startswith(("/", "@")):  # the directory of a socket
         return True
-    return bool(text.strip()) and "/" not in text and (":" not in text or is_address(text))
+    has_more = "/" in text or "@" in text
+    return bool(text.strip()) and not has_more and (":" not in text or is_address(text))
 
 
 def _are_ports(text: str) -> bool:
@@ -220,7 +224,8 @@ def _is_timeout(text: str) -> bool:
 
 
 def _is_number(text: str, largest: int) -> bool:
-    return text.isascii() and text.isdecimal() and 0 < int(text) <= largest
+    is_short = len(text) <= MAX_DIGITS
+    return is_short and text.isascii() and text.isdecimal() and 0 < int(text) <= largest
 
 
 FILLED = ("host", "port", "dbname")

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import Conninfo
 
 from pinakes.postgres.secret import ConfigurationError, Secret
 
@@ -24,6 +25,7 @@ ALIASES = {
 """The keys of the page's secret, and what the operators call the same: the first that is there."""
 
 URI_KEYS = ("uri", "fqdn-uri", "DATABASE_URL", "dsn")
+SCHEMES = ("postgresql://", "postgres://")
 PARAMETERS_OF_URI = re.compile(r"postgres(?:ql)?://(?:[^@/]*@)?+[^?]*\?(.*)", re.DOTALL)
 """What a URI asks for, cut off as libpq does: a ? before the @ is of the password."""
 
@@ -159,18 +161,24 @@ def _file(environment: Mapping[str, str], name: str) -> bytes | None:
 
 def _read_uri(secret: Secret, key: str) -> dict[str, str]:
     """Read a connection string, of which only what can be meant to be in a secret is taken."""
-    text = secret.text(key)
+    text, what = secret.text(key), f"{key} in {secret.directory}"
+    if text.startswith(SCHEMES) and text.count("@") > 1:
+        raise ConfigurationError(f"{what} has more than one @; the first ends the password")
     if found := PARAMETERS_OF_URI.fullmatch(text):
-        _refuse_foreign(secret, key, {name for name, _ in parse_qsl(found[1])})
+        _refuse_foreign(what, {name for name, _ in parse_qsl(found[1])})
     try:
         values = conninfo_to_dict(text)
     except ProgrammingError:
-        raise ConfigurationError(f"{key} in {secret.directory} is no PostgreSQL URI") from None
-    _refuse_foreign(secret, key, set(values))
+        raise ConfigurationError(f"{what} is no PostgreSQL URI") from None
+    except UnicodeDecodeError:  # of what its % stand for
+        raise ConfigurationError(f"{what} is not UTF-8") from None
+    _refuse_foreign(what, set(values))
     return {keyword: str(value) for keyword, value in values.items() if value}
 
 
-def _refuse_foreign(secret: Secret, key: str, asked: set[str]) -> None:
-    if foreign := sorted(asked - set(ALIASES)):
-        problem = f"asks for {', '.join(foreign)}, which a secret cannot set"
-        raise ConfigurationError(f"{key} in {secret.directory} {problem}")
+def _refuse_foreign(what: str, asked: set[str]) -> None:
+    """Refuse what is no key of a secret, by its name where that cannot be a part of a password."""
+    if foreign := asked - set(ALIASES):
+        known = {option.keyword.decode() for option in Conninfo.get_defaults()} | {"ssl"}
+        named = ", ".join(sorted(foreign & known)) or "something that libpq does not know"
+        raise ConfigurationError(f"{what} asks for {named}, which a secret cannot set")

@@ -274,6 +274,8 @@ def test_hosts_and_ports(place: Place, host: str, port: str | None, expected: st
         ("host", "tcp://h1"),
         ("host", "postgresql://u:swordfish@h1/d"),
         ("host", "h1/d"),
+        ("host", "swordfish@h1"),
+        ("port", "1" * 5000),
         ("connect_timeout", "0"),
         ("connect_timeout", "soon"),
         ("target_session_attrs", "readwrite"),

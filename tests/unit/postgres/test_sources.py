@@ -173,8 +173,8 @@ def test_a_key_of_its_own_wins_over_the_connection_string() -> None:
     assert source.names["host"] == "host of uri in /mnt"
 
 
-def test_a_parameter_that_libpq_does_not_know_is_refused_by_name_and_not_quoted() -> None:
-    with pytest.raises(ConfigurationError, match="uri in /mnt asks for nonsense") as failure:
+def test_a_parameter_that_libpq_does_not_know_may_be_of_a_password_and_is_not_quoted() -> None:
+    with pytest.raises(ConfigurationError, match="asks for something that libpq does") as failure:
         source_of(uri="postgresql://u:swordfish@h/d?nonsense=swordfish")
     assert "swordfish" not in str(failure.value)
 
@@ -219,7 +219,7 @@ def test_a_password_in_it_may_have_whatever_libpq_takes(password: str) -> None:
 
 def test_what_is_asked_for_is_found_behind_a_question_mark_of_the_password() -> None:
     with pytest.raises(ConfigurationError, match="uri in /mnt asks for service, which") as told:
-        uri_source("postgres://u:sword?fish=1@h/d?service=a@b")
+        uri_source("postgres://u:sword?fish=1@h/d?service=ab")
     assert "fish" not in str(told.value)
 
 
@@ -237,6 +237,22 @@ def test_what_is_asked_for_is_found_behind_a_question_mark_of_the_password() -> 
 )
 def test_what_is_no_connection_string_is_refused_and_not_quoted(uri: str) -> None:
     with pytest.raises(ConfigurationError, match="uri in /mnt is no PostgreSQL URI") as failure:
+        uri_source(uri)
+    assert "swordfish" not in "".join(traceback.format_exception(failure.value))
+
+
+@pytest.mark.parametrize(
+    ("uri", "problem"),
+    [
+        ("postgres://u:p@swordfish@h/d", "has more than one @"),
+        ("postgres://u:p@swordfish/x@h/d", "has more than one @"),
+        ("postgres://u:%ffswordfish@h/d", "is not UTF-8"),
+    ],
+)
+def test_a_password_that_is_not_written_as_a_uri_needs_it_is_refused(
+    uri: str, problem: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"uri in /mnt {problem}") as failure:
         uri_source(uri)
     assert "swordfish" not in "".join(traceback.format_exception(failure.value))
 
