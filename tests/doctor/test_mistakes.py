@@ -111,6 +111,7 @@ def test_a_password_that_a_uri_cannot_have_like_this(
     found = doctor({"uri": f"postgres://app:{password}@localhost:6501/meta".encode()})
     assert found.failed() == ["secret.values"]
     assert found.fix("secret.values") == fix
+    assert found.status("secret.keys") == "skipped"
     assert "Secret1" not in str(found.findings) + found.printed()
 
 
@@ -263,6 +264,20 @@ def test_a_misspelt_key(ward: Ward, doctor: Doctor) -> None:
     found = doctor(ward.secret(user=None, usr="either"))
     assert found.failed() == ["secret.keys"]
     assert found.fix("secret.keys") == "call usr, which nobody reads, user"
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({}, "host, user and dbname stand nowhere"),
+        ({"dbname": b"metadata"}, "host and user stand nowhere"),
+        ({"user": b"app", "host": b"db"}, "dbname stands nowhere"),
+    ],
+)
+def test_keys_that_are_missing(doctor: Doctor, keys: dict[str, bytes], told: str) -> None:
+    found = doctor(keys)
+    assert found.failed() == ["secret.keys"]
+    assert found.message("secret.keys") == told
 
 
 def test_a_secret_that_is_not_mounted(doctor: Doctor) -> None:

@@ -1,5 +1,7 @@
 """The secret: whether it is there, has its keys, and has values that can be meant."""
 
+from collections.abc import Sequence
+
 from pinakes.doctor.finding import Evidence, Verdict, failed, ok, skipped, warning
 from pinakes.postgres.diagnosis.description import keys_too_open
 
@@ -46,7 +48,7 @@ def keys(evidence: Evidence) -> Verdict:
     if description.missing:
         missing = description.missing[0]
         return failed(
-            f"{' and '.join(description.missing)} stands nowhere",
+            _nowhere(description.missing),
             f"call {wrong}, which nobody reads, {right}"
             if wrong
             else f"add the key {missing} to the secret (or set METADATA_PG_{missing.upper()})",
@@ -76,6 +78,11 @@ def modes(evidence: Evidence) -> Verdict:
             "mount it with fsGroup and defaultMode 0440, or as 0600 for the user alone",
         )
     return ok("no private key lies open")
+
+
+def _nowhere(missing: Sequence[str]) -> str:
+    *others, last = missing
+    return f"{', '.join(others)} and {last} stand nowhere" if others else f"{last} stands nowhere"
 
 
 def _fix(problem: str, otherwise: str) -> str:
