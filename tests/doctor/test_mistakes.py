@@ -83,9 +83,21 @@ def test_the_systems_authorities_beside_require(ward: Ward, doctor: Doctor) -> N
     assert found.fix("secret.values") == "set sslmode to verify-full"
 
 
-def test_systems_authorities_that_are_not_there(ward: Ward, doctor: Doctor) -> None:
-    found = doctor(ward.secret(**{"ca.crt": "system"}), SSL_CERT_FILE="/nowhere/at/all")
+@pytest.mark.parametrize(
+    ("file", "problem"),
+    [
+        ("/nowhere/at/all", "not where systems have them"),
+        ("/proc/self/mem", "cannot be read: Input/output error"),
+        (__file__, "holds no certificate that can be read"),
+        (os.devnull, "not where systems have them"),
+    ],
+)
+def test_systems_authorities_that_are_of_no_use(
+    ward: Ward, doctor: Doctor, file: str, problem: str
+) -> None:
+    found = doctor(ward.secret(**{"ca.crt": "system"}), SSL_CERT_FILE=file)
     assert found.failed() == ["cert.authorities"]
+    assert problem in found.message("cert.authorities")
     assert found.fix("cert.authorities").startswith("install the package ca-certificates")
 
 

@@ -57,29 +57,36 @@ def read_authorities(mode: SslMode, ca: bytes | None) -> bytes | None:
         )
     if ca.strip() == SYSTEM:
         return _system_authorities(mode)
-    _check_authorities(ca)
+    _check_authorities("ca.crt", ca)
     return ca
 
 
-def _check_authorities(ca: bytes) -> None:
+def _check_authorities(what: str, ca: bytes) -> None:
     if not ca.strip():
-        raise ConfigurationError("ca.crt is empty")
+        raise ConfigurationError(f"{what} is empty")
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(
             cadata=ca.decode("ascii", "ignore")
         )
     except (ssl.SSLError, ValueError) as error:
-        raise ConfigurationError("ca.crt holds no certificate that can be read") from error
+        raise ConfigurationError(f"{what} holds no certificate that can be read") from error
 
 
 def _system_authorities(mode: SslMode) -> bytes:
     if mode is not SslMode.VERIFY_FULL:
         raise ConfigurationError("the system's certificates are only of use with verify-full")
     named = os.environ.get("SSL_CERT_FILE")
-    for bundle in [named] if named else BUNDLES:
-        if (path := Path(bundle)).is_file() and (content := path.read_bytes()).strip():
-            return content
-    raise ConfigurationError("the system's certificates are not where systems have them")
+    bundles = [Path(bundle) for bundle in ([named] if named else BUNDLES)]
+    try:
+        bundle = next((bundle for bundle in bundles if bundle.is_file()), None)
+        content = bundle.read_bytes() if bundle else None
+    except OSError as error:
+        told = f"the system's certificates cannot be read: {error.strerror}"
+        raise ConfigurationError(told) from error
+    if content is None:
+        raise ConfigurationError("the system's certificates are not where systems have them")
+    _check_authorities(f"the file of the system's certificates, {bundle},", content)
+    return content
 
 
 def check_certificate(certificate: Certificate, files: PrivateFiles) -> None:

@@ -1,5 +1,7 @@
 """From the places where the database is described to what libpq is told."""
 
+import errno
+import os
 import socket
 from pathlib import Path
 
@@ -197,6 +199,23 @@ def test_authorities_that_would_not_do_what_was_meant_are_refused(
 ) -> None:
     place.mount_secret(page_secret(sslmode=mode) | ({} if ca is None else {"ca.crt": ca}))
     assert reason in place.refusal()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no certificate"])
+def test_the_systems_authorities_are_looked_at_as_others_are(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+) -> None:
+    bundle = tmp_path / "bundle"
+    bundle.write_bytes(content or b"")
+    if content is None:
+        monkeypatch.setattr(Path, "is_file", _is_forbidden)
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+    place.mount_secret(page_secret(sslmode="verify-full") | {"ca.crt": b"system"})
+    assert "the system's certificates" in place.refusal()
+
+
+def _is_forbidden(_: Path) -> bool:
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def test_a_secret_that_cannot_be_read_is_told(place: Place) -> None:
