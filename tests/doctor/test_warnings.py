@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -26,6 +27,17 @@ def test_a_certificate_that_soon_expires(ward: Ward, doctor: Doctor) -> None:
     found = doctor(ward.secret())
     assert found.status("cert.expiry") == found.status("tls.expiry") == "warning"
     assert "expires on" in found.message("tls.expiry")
+
+
+def test_certificates_that_the_system_looks_after_are_not_judged(
+    ward: Ward, doctor: Doctor, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "bundle"
+    bundle.write_bytes(ward.root.pem)
+    found = doctor(ward.secret(**{"ca.crt": "system"}), SSL_CERT_FILE=str(bundle))
+    assert not found.failed()
+    assert found.message("cert.authorities") == "the system's bundle holds CN=root"
+    assert found.status("cert.expiry") == "skipped"
 
 
 def test_a_key_that_others_may_read(ward: Ward, doctor: Doctor) -> None:

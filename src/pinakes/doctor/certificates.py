@@ -34,7 +34,8 @@ def authorities(evidence: Evidence) -> Verdict:
     trusted = read_certificates(description.authorities)
     if trusted and not any(one.is_root for one in trusted):
         return failed(NO_ROOT, f"add the certificate of {trusted[-1].issuer} to ca.crt")
-    return ok(f"ca.crt holds {_listed(trusted)}")
+    holder = "the system's bundle" if description.trusts_system else "ca.crt"
+    return ok(f"{holder} holds {_listed(trusted)}")
 
 
 def pair(evidence: Evidence) -> Verdict:
@@ -78,7 +79,8 @@ def judge_dates(named: Sequence[tuple[str, X509]], now: datetime) -> Verdict:
 
 def _ours(evidence: Evidence) -> Iterator[tuple[str, X509]]:
     description = evidence.description
-    for key, pem in [("ca.crt", description.authorities), ("tls.crt", description.certificate)]:
+    ca = None if description.trusts_system else description.authorities
+    for key, pem in [("ca.crt", ca), ("tls.crt", description.certificate)]:
         for one in read_certificates(pem or b""):
             yield f"the certificate of {one.subject} in {key}", one
 

@@ -21,6 +21,7 @@ from pinakes.postgres.secret import ConfigurationError, Secret, read_secret
 from pinakes.postgres.sources import (
     ALIASES,
     CA_KEYS,
+    SYSTEM,
     URI_KEYS,
     Certificate,
     Source,
@@ -75,6 +76,8 @@ class Description:
     ca_problem: str
     pair_problem: str
     conninfo: str = field(repr=False)
+    trusts_system: bool = False
+    """Whether the authorities are those of the operating system, which others look after."""
 
     @property
     def parameters(self) -> Mapping[str, str]:
@@ -120,7 +123,8 @@ def describe(configuration: Configuration, files: PrivateFiles) -> Description:
     client = secrets.get(CLIENT_TLS_DIRECTORY)
     certificate = certificate_of(client) if client else None
     sources, problem = _sources(configuration, secret)
-    conninfo, refusal = _conninfo(configuration, files)
+    reader = ConnectionReader(configuration, files)
+    conninfo, refusal = _conninfo(reader)
     places = _places(sources)
     return Description(
         mounts=mounts,
@@ -132,6 +136,7 @@ def describe(configuration: Configuration, files: PrivateFiles) -> Description:
         ca_problem=_ca_problem(ca_of(secret) if secret else None),
         pair_problem=_pair_problem(certificate, files),
         conninfo=conninfo,
+        trusts_system=bool(conninfo) and (reader.trust().ca or b"").strip() == SYSTEM,
     )
 
 
@@ -221,9 +226,9 @@ def _conninfo_of(sources: Sequence[Source], files: PrivateFiles) -> tuple[str, s
         return "", str(error)
 
 
-def _conninfo(configuration: Configuration, files: PrivateFiles) -> tuple[str, str]:
+def _conninfo(reader: ConnectionReader) -> tuple[str, str]:
     try:
-        return ConnectionReader(configuration, files).conninfo(), ""
+        return reader.conninfo(), ""
     except ConfigurationError as error:
         return "", str(error)
 
