@@ -84,6 +84,14 @@ def test_a_host_that_takes_no_writes_where_any_will_do(ward: Ward, doctor: Docto
     assert "default_transaction_read_only" in found.fix("server.replication")
 
 
+def test_a_standby_that_is_asked_for_where_there_is_none(ward: Ward, doctor: Doctor) -> None:
+    found = doctor(ward.secret(target_session_attrs="standby"))
+    assert found.failed() == ["auth.login"]
+    assert found.message("auth.login").startswith("target_session_attrs asks for a standby")
+    assert found.fix("auth.login").startswith("set target_session_attrs in ")
+    assert "to read-write" in found.fix("auth.login")
+
+
 def test_a_server_without_a_free_connection(ward: Ward, doctor: Doctor) -> None:
     with psycopg.connect(ward.main.conninfo(), autocommit=True) as connection:
         connection.execute("alter role either connection limit 1")
@@ -126,6 +134,14 @@ def test_a_pool_that_is_too_large(ward: Ward, doctor: Doctor) -> None:
     assert not found.failed()
     assert found.status("pool.connections") == "warning"
     assert found.fix("pool.connections") == "raise the limit of the role"
+
+
+@with_pgbouncer
+def test_a_database_that_the_pooler_does_not_know(ward: Ward, doctor: Doctor) -> None:
+    with bouncer(ward.main.port) as port:
+        found = doctor(ward.secret(port=str(port), sslmode="disable", dbname="alerts"))
+    assert found.failed() == ["auth.startup"]
+    assert found.fix("auth.startup").startswith("add it to [databases] in pgbouncer.ini")
 
 
 @with_pgbouncer

@@ -8,7 +8,7 @@ import pytest
 
 from doctor.ward import Doctor, Ward
 from pinakes.postgres.embedded.server import free_port
-from tls.servers import CERTIFIED, EITHER, PASSWORD, PLAIN_ONLY, TLS_ONLY
+from tls.servers import CERTIFIED, EITHER, PASSWORD, PLAIN_ONLY, REJECTED, TLS_ONLY
 
 
 def test_what_works_is_all_well(ward: Ward, doctor: Doctor) -> None:
@@ -175,7 +175,16 @@ def test_a_login_that_pg_hba_does_not_know(ward: Ward, doctor: Doctor) -> None:
     found = doctor(ward.secret(user=PLAIN_ONLY))
     assert found.failed() == ["auth.startup"]
     assert "pg_hba.conf of the server has no entry" in found.message("auth.startup")
-    assert found.fix("auth.startup").startswith("add to pg_hba.conf: hostssl metadata plain_only")
+    assert found.fix("auth.startup").startswith(
+        'add to pg_hba.conf: hostssl "metadata" "plain_only" samenet'
+    )
+
+
+def test_a_login_that_pg_hba_rejects(ward: Ward, doctor: Doctor) -> None:
+    found = doctor(ward.secret(user=REJECTED))
+    assert found.failed() == ["auth.startup"]
+    assert "a line of the server's pg_hba.conf rejects rejected" in found.message("auth.startup")
+    assert found.fix("auth.startup").startswith("change that line, or put above it: hostssl")
 
 
 def test_a_client_certificate_that_is_missing(ward: Ward, doctor: Doctor) -> None:
@@ -245,6 +254,16 @@ def test_a_missing_database(ward: Ward, doctor: Doctor) -> None:
     assert found.failed() == ["auth.login"]
     assert "there is no database elsewhere" in found.message("auth.login")
     assert found.fix("auth.login").startswith("create it (createdb elsewhere), or correct dbname")
+
+
+def test_a_database_that_lets_nobody_in(ward: Ward, doctor: Doctor) -> None:
+    with psycopg.connect(ward.main.conninfo(), autocommit=True) as connection:
+        connection.execute("create database closed allow_connections false")
+        found = doctor(ward.secret(dbname="closed"))
+        connection.execute("drop database closed")
+    assert found.failed() == ["auth.login"]
+    assert found.message("auth.login") == "the database closed lets nobody in"
+    assert found.fix("auth.login") == 'let it: alter database "closed" allow_connections true'
 
 
 def test_a_role_without_rights(ward: Ward, doctor: Doctor) -> None:

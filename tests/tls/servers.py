@@ -37,11 +37,13 @@ CERTIFICATE_ONLY = "certificate_only"
 MIGRATOR = "migrator"
 """Comes in by a certificate of its own name, without a password."""
 TRUSTED = "trusted"
-USERS = (EITHER, TLS_ONLY, PLAIN_ONLY, CERTIFIED, CERTIFICATE_ONLY, MIGRATOR, TRUSTED)
+REJECTED = "rejected"
+USERS = (EITHER, TLS_ONLY, PLAIN_ONLY, CERTIFIED, CERTIFICATE_ONLY, MIGRATOR, TRUSTED, REJECTED)
 
 HBA = f"""
 host      all  postgres            {HOST}/32  trust
 host      all  {TRUSTED}           {HOST}/32  trust
+host      all  {REJECTED}          {HOST}/32  reject
 host      all  {EITHER}            {HOST}/32  scram-sha-256
 hostssl   all  {TLS_ONLY}          {HOST}/32  scram-sha-256
 hostnossl all  {PLAIN_ONLY}        {HOST}/32  scram-sha-256
@@ -49,7 +51,7 @@ hostssl   all  {CERTIFIED}         {HOST}/32  scram-sha-256 clientcert=verify-fu
 hostssl   all  {CERTIFICATE_ONLY}  {HOST}/32  cert map=certificates
 hostssl   all  {MIGRATOR}          {HOST}/32  cert
 """
-"""One line a login; what has none is refused."""
+"""One line a login; what has none is refused too."""
 
 HBA_WITHOUT_TLS = "\n".join(line for line in HBA.splitlines() if not line.startswith("hostssl"))
 IDENT = f"certificates {CERTIFIED} {CERTIFICATE_ONLY}\n"

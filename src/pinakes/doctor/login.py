@@ -1,12 +1,15 @@
 """Coming in: what the server says to us, and why it says no."""
 
-import re
-from dataclasses import dataclass, replace
+import shlex
+from dataclasses import replace
 
 from pinakes.doctor.finding import Evidence, Verdict, failed, ok, skipped, warning
 from pinakes.doctor.network import tell_stranger
+from pinakes.doctor.reasons import PASSWORD, is_of_password, recognise
 from pinakes.postgres.diagnosis.network import Answer, ask_to_start, each
 from pinakes.postgres.diagnosis.session import Refusal
+from pinakes.postgres.sources import ALIASES
+from pinakes.postgres.statements import quoted
 from pinakes.postgres.tls import SslMode
 
 METHODS = {
@@ -21,111 +24,7 @@ METHODS = {
 PASSWORDS = (3, 5, 10)
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why a server says no: how it is recognised, what it means, the one thing to do.
-
-    ``{user}``, ``{database}`` and ``{place_of_...}`` are filled in.
-    """
-
-    sqlstate: str
-    pattern: str
-    meaning: str
-    fix: str
-
-
-REASONS = [
-    Reason(
-        "-",
-        "'idna' codec",
-        "one of the hosts has a name that cannot be looked up",
-        "correct {place_of_host}; the hosts after it are not tried",
-    ),
-    Reason(
-        "28P01",
-        "password authentication failed",
-        "the password of {user} is wrong",
-        "correct {place_of_password}, or give the role that password (in psql: \\password {user})",
-    ),
-    Reason(
-        "3D000",
-        "database .* does not exist",
-        "there is no database {database} on the server",
-        "create it (createdb {database}), or correct {place_of_dbname}",
-    ),
-    Reason(
-        "-",
-        "requires a valid client certificate|certificate required",
-        "the server asks for a client certificate, and there is none",
-        "mount one with its key, tls.crt and tls.key, and name the directory in"
-        " METADATA_PG_CLIENT_TLS_DIR",
-    ),
-    Reason(
-        "-",
-        "alert certificate expired",
-        "the server finds that our client certificate has expired",
-        "renew tls.crt",
-    ),
-    Reason(
-        "-",
-        "alert|certificate authentication failed",
-        "the server does not accept our client certificate for {user}",
-        "use one that is valid, signed by an authority in the server's ssl_ca_file, and whose"
-        " common name is {user}",
-    ),
-    Reason(
-        "-",
-        "no encryption",
-        "the server lets {user} into {database} only with TLS",
-        "set sslmode to verify-full, with the authority's certificate in ca.crt",
-    ),
-    Reason(
-        "-",
-        "pg_hba.conf",
-        "pg_hba.conf of the server has no entry that lets {user} into {database} from here",
-        "add to pg_hba.conf: hostssl {database} {user} samenet scram-sha-256, with the network of"
-        " this machine for samenet",
-    ),
-    Reason(
-        "-",
-        "role .* does not exist",
-        "there is no role {user} on the server",
-        "create it ('pinakes roles --sql' prints how), or correct {place_of_user}",
-    ),
-    Reason(
-        "-",
-        "not permitted to log in",
-        "the role {user} may not log in",
-        "let it: alter role {user} login",
-    ),
-    Reason(
-        "42501",
-        "permission denied for database",
-        "the role {user} may not connect to {database}",
-        "let it: grant connect on database {database} to {user}",
-    ),
-    Reason(
-        "57P03",
-        "starting up|shutting down|not accepting connections",
-        "the server is starting up or shutting down",
-        "wait, then run 'pinakes doctor' again",
-    ),
-    Reason(
-        "53300",
-        "too many clients|too many connections|remaining connection slots",
-        "the server has no connection left",
-        "close idle ones, or raise max_connections (or the limit of the role or database)",
-    ),
-    Reason(
-        "-",
-        "read-only|hot standby|not in hot standby|recovery",
-        "no host that answers has the wanted state (target_session_attrs): each is a standby, or"
-        " read-only by default_transaction_read_only",
-        "name the primary in {place_of_host}, or let it take writes again",
-    ),
-]
-"""What a server says, and what to do about it; the first that fits. By the SQLSTATE where there is
-one that means nothing else: libpq keeps it to itself."""
+UNKNOWN_FIX = "look into the server's log, which has the reason"
 
 
 def startup(evidence: Evidence) -> Verdict:
@@ -202,34 +101,39 @@ def _explain_refusal(evidence: Evidence, refusal: Refusal) -> Verdict:
             "the server asks for a password, and there is none",
             "add the key password to the secret",
         )
-    verdict = _explain(evidence, "", refusal.message)
-    if asked and verdict.fix == UNKNOWN_FIX:
-        return _explain(evidence, "28P01", "")  # said in a language that is not ours
-    return verdict
-
-
-UNKNOWN_FIX = "look into the server's log, which has the reason"
+    known = _known(evidence)
+    names = (known["user"], known["database"], *evidence.description.parameters["host"].split(","))
+    if asked and not recognise("", refusal.message) and is_of_password(refusal.message, names):
+        told = f"the password of {known['user']} is probably wrong; {_quote(refusal.message)}"
+        return failed(told, PASSWORD.fix.format(**known))
+    return _explain(evidence, "", refusal.message)
 
 
 def _explain(evidence: Evidence, sqlstate: str, message: str) -> Verdict:
-    for reason in REASONS:
-        if reason.sqlstate == sqlstate or re.search(reason.pattern, message):
-            known = _known(evidence)
-            state = f" (SQLSTATE {sqlstate})" if sqlstate else ""
-            return failed(reason.meaning.format(**known) + state, reason.fix.format(**known))
+    reason = recognise(sqlstate, message)
+    if reason is None:
+        return failed(_quote(message), UNKNOWN_FIX)
+    known = _known(evidence)
+    state = f" (SQLSTATE {sqlstate})" if sqlstate else ""
+    return failed(reason.meaning.format(**known) + state, reason.fix.format(**known))
+
+
+def _quote(message: str) -> str:
     last = (message.splitlines() or ["nothing"])[-1]
-    return failed(f"the server says: {last}", UNKNOWN_FIX)
+    return f"the server says: {last}"
 
 
 def _known(evidence: Evidence) -> dict[str, str]:
     """Return what meanings and fixes are filled in with."""
     description = evidence.description
+    user, database = description.parameters["user"], description.parameters["dbname"]
     line_end = ", whose value ends in a line end" if description.password_ends_a_line else ""
-    return {
-        "user": description.parameters["user"],
-        "database": description.parameters["dbname"],
-        "place_of_host": evidence.name_of("host"),
-        "place_of_user": evidence.name_of("user"),
+    places = {f"place_of_{keyword}": evidence.name_of(keyword) for keyword in ALIASES}
+    return places | {
         "place_of_password": evidence.name_of("password") + line_end,
-        "place_of_dbname": evidence.name_of("dbname"),
+        "user": user,
+        "role": quoted(user),
+        "database": database,
+        "name": quoted(database),
+        "word": shlex.quote(database),
     }

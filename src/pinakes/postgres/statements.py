@@ -32,3 +32,8 @@ def for_schema(text: str, schema: str) -> bytes:
     """
     statement = sql.SQL(cast("LiteralString", text))
     return statement.format(schema=sql.Identifier(schema)).as_bytes()
+
+
+def quoted(name: str) -> str:
+    """Write a name as SQL takes it, whatever stands in it."""
+    return sql.Identifier(name).as_string()
