@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pinakes.postgres.errors import without_names
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -176,12 +178,10 @@ PASSWORD_ABROAD = re.compile(
 )
 """The word, in the languages that PostgreSQL speaks."""
 
-QUOTED = re.compile(r"\"[^\"\n]*\"|(?<=host )'[^'\n]*'|(?<=host: )'[^'\n]*'")
-
 
 def recognise(sqlstate: str, said: str) -> Reason | None:
     """Return the reason of a refusal, None where nobody foresaw it."""
-    text = QUOTED.sub("…", said)
+    text = without_names(said)
     known = (one for one in REASONS if one.sqlstate == sqlstate or re.search(one.pattern, text))
     return next(known, None)
 

@@ -41,7 +41,16 @@ class ConnectFailure:
 CONNECT_FAILURES = [
     (re.compile(pattern), ConnectFailure(kind, told))
     for pattern, kind, told in [
-        ("read-only", "read_only", "it takes no writes at the moment (it is read-only)"),
+        (
+            "session is read-only|server is in hot standby mode",
+            "read_only",
+            "it takes no writes at the moment (it is read-only)",
+        ),
+        (
+            "session is not read-only|server is not in hot standby mode",
+            "configuration",
+            "it is a primary, while target_session_attrs asks for a standby",
+        ),
         (
             "invalid (sslmode|port|integer)",
             "configuration",
@@ -55,14 +64,15 @@ CONNECT_FAILURES = [
             "login",
             "the login was refused",
         ),
-        ("pg_hba.conf", "pg_hba", "pg_hba.conf has no entry for this login"),
+        (r"pg_hba\.conf rejects", "pg_hba", "a line of pg_hba.conf rejects this login"),
+        (r"no pg_hba\.conf entry", "pg_hba", "pg_hba.conf has no entry for this login"),
         (
-            "database .* does not exist",
+            "database … does not exist|no such database",
             "database",
             "the database named in the configuration does not exist",
         ),
         (
-            "role .* does not exist",
+            "role … does not exist",
             "login",
             "the role named in the configuration does not exist",
         ),
@@ -85,9 +95,18 @@ CONNECT_FAILURES = [
 UNKNOWN_FAILURE = ConnectFailure("other", "no connection could be made")
 
 
+QUOTED = re.compile(r"\"[^\"\n]*\"|(?<=host )'[^'\n]*'|(?<=host: )'[^'\n]*'")
+"""How libpq, psycopg and the server write names."""
+
+
+def without_names(said: str) -> str:
+    """Leave the names out of a message: they are the user's own, and may be any word."""
+    return QUOTED.sub("…", said)
+
+
 def explain_connect_failure(error: Exception) -> ConnectFailure:
     """Say why no connection could be made, without naming host, user or database."""
-    text = str(error)
+    text = without_names(str(error))
     reasons = (failure for pattern, failure in CONNECT_FAILURES if pattern.search(text))
     return next(reasons, UNKNOWN_FAILURE)
 
