@@ -234,6 +234,16 @@ def test_a_wrong_password(ward: Ward, doctor: Doctor) -> None:
     assert "not this one" not in str(found.findings) + found.printed()
 
 
+@pytest.mark.parametrize(("mode", "user"), [("allow", TLS_ONLY), ("prefer", PLAIN_ONLY)])
+def test_a_wrong_password_where_libpq_tries_a_second_time(
+    ward: Ward, doctor: Doctor, mode: str, user: str
+) -> None:
+    found = doctor(ward.secret(user=user, sslmode=mode, password="no", **{"ca.crt": None}))
+    assert found.failed() == ["auth.login"]
+    assert "SCRAM" in found.message("auth.startup")
+    assert found.message("auth.login") == f"the password of {user} is wrong"
+
+
 def test_a_password_with_the_line_end_that_a_variable_keeps(ward: Ward, doctor: Doctor) -> None:
     keys = ward.secret(user=None, password=None)
     found = doctor(keys, METADATA_PG_USER=EITHER, METADATA_PG_PASSWORD=f"{PASSWORD}\n")

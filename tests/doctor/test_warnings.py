@@ -10,7 +10,7 @@ import pytest
 
 from doctor.ward import Doctor, Ward
 from pinakes.postgres.embedded.server import free_port
-from tls.liars import saying, silent
+from tls.liars import saying, silent, slamming
 from tls.servers import CERTIFIED
 
 
@@ -138,8 +138,10 @@ def test_a_server_that_never_answers_is_not_waited_for_long(ward: Ward, doctor: 
     [
         (silent, "no answer in time"),
         (lambda: saying(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "it speaks another protocol"),
+        (lambda: saying(b"R\0\0\0\4"), "it speaks another protocol"),
+        (slamming, "connection reset by peer"),
     ],
-    ids=["silent", "another protocol"],
+    ids=["silent", "another protocol", "much the same", "closed at once"],
 )
 def test_what_is_no_postgresql_is_seen_without_tls_as_well(
     ward: Ward, doctor: Doctor, listening: Callable[[], AbstractContextManager[int]], problem: str

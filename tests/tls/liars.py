@@ -3,7 +3,7 @@
 import socket
 import struct
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 
 from tls.servers import HOST
@@ -29,8 +29,14 @@ def welcome(**parameters: str) -> bytes:
 @contextmanager
 def saying(words: bytes) -> Generator[int]:
     """Run a server that says ``words`` to everybody; yields its port."""
+    with _serving(lambda connection: _answer(connection, words)) as port:
+        yield port
+
+
+@contextmanager
+def _serving(answer: Callable[[socket.socket], None]) -> Generator[int]:
     with socket.create_server((HOST, 0)) as listener:
-        thread = threading.Thread(target=_serve, args=(listener, words))
+        thread = threading.Thread(target=_serve, args=(listener, answer))
         thread.start()
         try:
             yield int(listener.getsockname()[1])
@@ -47,6 +53,13 @@ def silent() -> Generator[int]:
 
 
 @contextmanager
+def slamming() -> Generator[int]:
+    """Run a server that resets every connection at once."""
+    with _serving(_slam) as port:
+        yield port
+
+
+@contextmanager
 def closed() -> Generator[int]:
     """Hold a port on which nobody listens."""
     with socket.socket() as holder:
@@ -54,13 +67,19 @@ def closed() -> Generator[int]:
         yield int(holder.getsockname()[1])
 
 
-def _serve(listener: socket.socket, words: bytes) -> None:
+def _serve(listener: socket.socket, answer: Callable[[socket.socket], None]) -> None:
     with suppress(OSError):
         while True:
             connection, _ = listener.accept()
             with connection, suppress(struct.error):  # who only knocks says nothing
                 connection.settimeout(10)
-                _answer(connection, words)
+                answer(connection)
+
+
+def _slam(connection: socket.socket) -> None:
+    """Let the end of the block reset the connection, where it would else only close it."""
+    connection.recv(1)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def _answer(connection: socket.socket, words: bytes) -> None:

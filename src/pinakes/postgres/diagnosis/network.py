@@ -6,8 +6,9 @@ No password is ever sent from here: a conversation ends where the server asks fo
 import socket
 import ssl
 import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -29,7 +30,12 @@ MAX_MESSAGE = 64 * 1024
 AUTHENTICATION, ERROR = b"R", b"E"
 STRANGER = "it speaks another protocol"
 GONE = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
-PLAIN_FIRST = (SslMode.DISABLE, SslMode.ALLOW)
+WAYS = {
+    SslMode.DISABLE: (False,),
+    SslMode.ALLOW: (False, True),
+    SslMode.PREFER: (True, False),
+}
+"""With TLS or without, in the order in which libpq tries them; else only with it."""
 
 Subject = TypeVar("Subject")
 Result = TypeVar("Result")
@@ -150,23 +156,49 @@ def shake_hands(address: Address, parameters: Mapping[str, str]) -> Handshake:
 
 
 def ask_to_start(address: Address, parameters: Mapping[str, str]) -> Answer:
-    """Say who wants to come in and to which database, and hear what the server says to that."""
+    """Say who wants to come in and to which database, and hear what the server says to that.
+
+    Where libpq tries again, with TLS or without, so do we; of two refusals that by TLS counts.
+    """
+    answers: dict[bool, Answer] = {}
+    for encrypted in _ways(address, SslMode(parameters["sslmode"])):
+        with suppress(NotSpoken):
+            answers[encrypted] = _ask(address, parameters, encrypted=encrypted)
+            if answers[encrypted].method is not None:
+                return answers[encrypted]
+    refusals = [answers[way] for way in (True, False) if way in answers]
+    refusals.append(Answer(address, None, problem="it speaks no TLS"))
+    return next((one for one in refusals if not one.problem), refusals[0])
+
+
+def _ways(address: Address, mode: SslMode) -> Sequence[bool]:
+    """Return whether to ask by TLS, once for every time."""
+    return (False,) if address.place.is_local else WAYS.get(mode, (True,))
+
+
+def _ask(address: Address, parameters: Mapping[str, str], *, encrypted: bool) -> Answer:
+    """Ask in one of the two ways. Raises NotSpoken where the server has no TLS."""
     try:
-        return _ask_to_start(address, parameters, ssl.TLSVersion.MAXIMUM_SUPPORTED)
+        return (_ask_by_tls if encrypted else _ask_once)(address, parameters)
+    except NotSpoken:
+        raise
+    except OSError as error:
+        return _unheard(address, error)
+
+
+def _ask_by_tls(address: Address, parameters: Mapping[str, str]) -> Answer:
+    """Ask again where who refuses our certificate in TLS 1.3 is gone before we hear it."""
+    try:
+        return _ask_once(address, parameters, ssl.TLSVersion.MAXIMUM_SUPPORTED)
     except GONE:
-        pass  # who refuses our certificate in TLS 1.3 may be gone before we hear it
-    except OSError as error:
-        return _unheard(address, error)
-    try:
-        return _ask_to_start(address, parameters, ssl.TLSVersion.TLSv1_2)
-    except OSError as error:
-        return _unheard(address, error)
+        return _ask_once(address, parameters, ssl.TLSVersion.TLSv1_2)
 
 
-def _ask_to_start(
-    address: Address, parameters: Mapping[str, str], newest: ssl.TLSVersion
+def _ask_once(
+    address: Address, parameters: Mapping[str, str], newest: ssl.TLSVersion | None = None
 ) -> Answer:
-    with _connect(address) as connection, _as_configured(connection, parameters, newest) as stream:
+    """Ask by a TLS no newer than that, or in plain text."""
+    with _connect(address) as plain, _as_wished(plain, parameters, newest) as stream:
         stream.sendall(_startup(parameters))
         return _hear(address, stream)
 
@@ -195,21 +227,15 @@ def _secured(connection: socket.socket, context: ssl.SSLContext) -> ssl.SSLSocke
     return context.wrap_socket(connection)
 
 
-def _as_configured(
-    connection: socket.socket, parameters: Mapping[str, str], newest: ssl.TLSVersion
+def _as_wished(
+    connection: socket.socket, parameters: Mapping[str, str], newest: ssl.TLSVersion | None
 ) -> socket.socket:
-    """Go over to TLS as far as sslmode asks for it; who answers was looked at before."""
-    mode = SslMode(parameters["sslmode"])
-    if connection.family == socket.AF_UNIX or mode in PLAIN_FIRST:
+    """Go over to TLS where that is wished for; who answers was looked at before."""
+    if newest is None:
         return connection
     context = _trusting(parameters)
     context.maximum_version = newest
-    try:
-        return _secured(connection, context)
-    except NotSpoken:
-        if mode is SslMode.PREFER:
-            return connection
-        raise
+    return _secured(connection, context)
 
 
 def _trusting(parameters: Mapping[str, str]) -> ssl.SSLContext:
@@ -259,6 +285,8 @@ def _hear(address: Address, stream: socket.socket) -> Answer:
         return Answer(address, None, problem=STRANGER)
     (length,) = LENGTH.unpack(_read(stream, LENGTH.size))
     body = _read(stream, min(max(length - LENGTH.size, 0), MAX_MESSAGE))
+    if kind == AUTHENTICATION and len(body) < LENGTH.size:
+        return Answer(address, None, problem=STRANGER)
     if kind == AUTHENTICATION:
         return Answer(address, LENGTH.unpack_from(body)[0])
     fields = {part[:1]: part[1:].decode(errors="replace") for part in body.split(b"\0") if part}
@@ -276,9 +304,10 @@ def _read(stream: socket.socket, length: int) -> bytes:
 
 
 def _unheard(address: Address, error: OSError) -> Answer:
-    if isinstance(error, TimeoutError):
-        return Answer(address, None, problem=_reason(error))
-    return Answer(address, None, message=_reason(error))
+    """Tell what TLS says, which comes of the server, from a lack of any word of it."""
+    if isinstance(error, ssl.SSLError) and not isinstance(error, GONE):
+        return Answer(address, None, message=_reason(error))
+    return Answer(address, None, problem=_reason(error))
 
 
 def _reason(error: OSError) -> str:
@@ -286,4 +315,4 @@ def _reason(error: OSError) -> str:
         return "no answer in time"
     if isinstance(error, ssl.SSLError) and error.reason:
         return error.reason.lower().replace("_", " ")
-    return error.strerror or str(error)
+    return (error.strerror or str(error)).lower()
