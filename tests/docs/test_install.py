@@ -13,14 +13,19 @@ import psycopg
 import pytest
 import yaml
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
-from cluster.helm import CHART, notes
+from cluster.helm import CHART, Manifest, notes
 from cluster.kubelet import Files, Node, Pod
 from cluster.pods import pods
 from cluster.schemas import NEWEST_KUBERNETES, faults
 from cluster.test_running import await_ready, register
 from docs.guides import EXAMPLES, GUIDES, Followed, commands, runnable, start
 from docs.pages import blocks, marked, page, section
+from doctor.ward import run_doctor
+from parts import SCHEMA, environment_of, migrated, new_database
+from pinakes.doctor.checks import CHECKS
+from pinakes.postgres.roles import write_roles
 from tls.authority import Authority
 from tls.servers import (
     DATABASE,
@@ -37,7 +42,7 @@ KUBERNETES = page("install-kubernetes")
 [SHORTEST, *_] = blocks(section(KUBERNETES, "The shortest way"), "sh")
 MANIFESTS = sorted(EXAMPLES.rglob("*.yaml"))
 VALUES = json.loads((CHART / "values.schema.json").read_text())
-FILES_THAT_ARE_NO_VALUES = {"tls.crt", "tls.key"}
+NO_VALUES = {"tls.crt", "tls.key", *(check.id for check in CHECKS)}
 NAMESPACE = "pinakes"
 DOCTOR = f"kubectl exec -n {NAMESPACE} deployment/pinakes -- pinakes doctor"
 
@@ -74,20 +79,24 @@ def test_kubernetes_and_the_operators_take_every_example(file: Path) -> None:
         assert faults([manifest], NEWEST_KUBERNETES) == []
 
 
+def test_a_field_that_an_operator_does_not_know_is_found() -> None:
+    examples = [yaml.safe_load(file.read_text()) for file in MANIFESTS]
+    clusters = [example for example in examples if "spec" in example]
+    for cluster in clusters:
+        cluster["spec"]["instanzes"] = 3
+    assert len(faults(clusters, NEWEST_KUBERNETES)) == len(clusters) == 5
+
+
 @each_guide
 def test_every_value_that_is_named_is_one_of_the_chart(guide: Path) -> None:
     for word in marked(guide.read_text()):
         path = re.fullmatch(r"([a-z]+(?:\.[A-Za-z]+)+)(?:: .*)?", word)
-        if path and path[1] not in FILES_THAT_ARE_NO_VALUES and path[1].split(".")[0] in known():
+        if path and path[1] not in NO_VALUES and path[1].split(".")[0] in VALUES["properties"]:
             assert is_value(path[1].split(".")), word
 
 
-def known() -> dict[str, Any]:
-    return VALUES["properties"]
-
-
 def is_value(path: list[str]) -> bool:
-    properties = known()
+    properties: dict[str, Any] = VALUES["properties"]
     for name in path:
         if name not in properties:
             return False
@@ -131,7 +140,7 @@ def test_helm_says_what_the_guide_quotes() -> None:
 
 @each_guide
 def test_what_the_chart_mounts_the_guide_has_made(guide: Path, tmp_path: Path) -> None:
-    followed = start(tmp_path, files())
+    followed = start(tmp_path, files(), *made_by_operators())
     for block in runnable(guide):
         followed.run(block, PASSWORD)
         mounted = {name for pod in pods(followed.rendered()).values() for name in secrets_of(pod)}
@@ -152,11 +161,38 @@ def files() -> Files:
     )
     return {
         "ca.crt": authority.pem,
+        "global-bundle.pem": authority.pem,
         "client.crt": client.certificate,
         "client.key": client.key,
         "tls.crt": server.certificate,
         "tls.key": server.key,
     }
+
+
+def made_by_operators() -> list[Manifest]:
+    """Return the secrets that operators make of the clusters in the examples."""
+    authority = Authority.root("root").pem.decode()
+    app = {"username": "pinakes", "user": "pinakes", "password": "pw", "dbname": "metadata"}
+    of_crunchy = {key: app[key] for key in ("user", "password", "dbname")}
+    host = {"host": "pinakes-db-primary.postgres.svc", "port": "5432"}
+    return [
+        *(of_zalando(user) for user in ("pinakes", "metadata_owner_user", "metadata_writer_user")),
+        secret("pinakes-db-app", app | {"host": "pinakes-db-rw", "port": "5432"}),
+        secret("pinakes-db-ca", {"ca.crt": authority, "ca.key": "of the authority"}),
+        secret("pinakes-db-pguser-pinakes", of_crunchy | host | {"verifier": "SCRAM-SHA-256$..."}),
+        secret("pinakes-db-cluster-cert", {"ca.crt": authority, "tls.key": "of the server"}),
+    ]
+
+
+def of_zalando(user: str) -> Manifest:
+    name = f"{user.replace('_', '-')}.pinakes-db.credentials.postgresql.acid.zalan.do"
+    labels = {"application": "spilo", "cluster-name": "pinakes-db", "team": "pinakes"}
+    return secret(name, {"username": user, "password": "pw"}, **labels)
+
+
+def secret(name: str, keys: dict[str, str], **labels: str) -> Manifest:
+    metadata = {"name": name, "namespace": "postgres", "labels": labels}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": keys}
 
 
 @pytest.fixture
@@ -219,3 +255,33 @@ def in_the_pod(pod: Pod, command: str) -> Pod:
     """Return a pod whose container runs another command, as ``kubectl exec`` has it."""
     [container] = pod["containers"]
     return pod | {"containers": [container | {"command": command.split()}]}
+
+
+# The roles of Zalando's operator
+
+OWNER, WRITER = "metadata_owner_user", "metadata_writer_user"
+AS_THE_OPERATOR_MAKES_THEM = f"""
+    create role metadata_owner nologin;
+    create role metadata_reader nologin;
+    create role metadata_writer nologin in role metadata_reader;
+    create role {OWNER} login password 'pw' in role metadata_owner;
+    create role {WRITER} login password 'pw' in role metadata_writer;
+    create role {WRITER}261125 login password 'pw' in role {WRITER};
+"""
+"""The last is the writer after a rotation."""
+
+
+def test_prepared_roles_migrate_and_serve_also_after_a_rotation(postgres: str) -> None:
+    conninfo = new_database(postgres)
+    with psycopg.connect(conninfo) as connection:
+        connection.execute(AS_THE_OPERATOR_MAKES_THEM.encode())
+        name = sql.Identifier(connection.info.dbname)
+        connection.execute(sql.SQL("alter database {} owner to metadata_owner").format(name))
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute(write_roles(SCHEMA, OWNER, WRITER).encode())
+    migrated(make_conninfo(conninfo, user=OWNER, password="pw"))
+    for user in (WRITER, f"{WRITER}261125"):
+        login = environment_of(make_conninfo(conninfo, user=user, password="pw"))
+        done = run_doctor(login)
+        assert done.returncode == 0, done.stdout
+        assert "✓ role.attributes" in done.stdout
