@@ -67,8 +67,10 @@ class Followed:
 
     def secrets(self, namespace: str) -> dict[str, Files]:
         """Return the secrets that a namespace has got, by their names."""
-        made = [one for one in self.sent() if _namespace(one) == namespace]
-        return {secret.name: secret.files for secret in secrets_in(made)}
+        return {secret.name: secret.files for secret in secrets_in(self.sent_to(namespace))}
+
+    def sent_to(self, namespace: str) -> list[Manifest]:
+        return [manifest for manifest in self.sent() if _namespace(manifest) == namespace]
 
     def rendered(self) -> list[Manifest]:
         """Return what helm was last told to install."""

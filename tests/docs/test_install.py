@@ -15,6 +15,7 @@ import yaml
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from cluster.command import secret_command
 from cluster.helm import CHART, Manifest, notes
 from cluster.kubelet import Files, Node, Pod
 from cluster.pods import pods
@@ -139,13 +140,18 @@ def test_helm_says_what_the_guide_quotes() -> None:
 
 
 @each_guide
-def test_what_the_chart_mounts_the_guide_has_made(guide: Path, tmp_path: Path) -> None:
+def test_what_the_chart_mounts_the_guide_has_made_and_it_will_do(
+    guide: Path, tmp_path: Path
+) -> None:
     followed = start(tmp_path, files(), *made_by_operators())
     for block in runnable(guide):
         followed.run(block, PASSWORD)
         mounted = {name for pod in pods(followed.rendered()).values() for name in secrets_of(pod)}
         assert mounted <= followed.secrets(NAMESPACE).keys()
     assert "metadata-postgres" in followed.secrets(NAMESPACE)
+    made = yaml.safe_dump_all(followed.sent_to(NAMESPACE)).encode()
+    checked = secret_command("check", given=made)
+    assert checked.returncode == 0, checked.stdout.decode()
 
 
 def secrets_of(pod: Pod) -> set[str]:
