@@ -225,6 +225,25 @@ def test_every_key_is_said_to_be_read_or_not() -> None:
     }
 
 
+def test_a_copy_says_in_the_mount_where_it_came_from() -> None:
+    source = manifest("pinakes-db-app", **GOOD)
+    source["metadata"] |= {"namespace": "postgres", "resourceVersion": "4711"}
+    secret = made("from", "cnpg", given=json.dumps(source).encode())
+    told = "a copy of the secret pinakes-db-app in the namespace postgres as of its resourceVersion"
+    assert secret.files["source"].decode() == f"{told} 4711"
+    assert secret.annotations["pinakes/source"] == "postgres/pinakes-db-app"
+    code, found = checked(manifest(**{k: v.decode() for k, v in secret.files.items()}))
+    assert (code, found["source"]["message"]) == (0, "says where this copy came from")
+    assert found["secret.keys"]["status"] == "ok"
+
+
+def test_a_password_from_elsewhere_is_no_copy() -> None:
+    source = manifest("pinakes-db-app", **GOOD)
+    source["metadata"] |= {"namespace": "postgres", "resourceVersion": "4711"}
+    arguments = ("from", "cnpg", "--insecure-password-argument", "another")
+    assert "source" not in made(*arguments, given=json.dumps(source).encode()).files
+
+
 @pytest.mark.parametrize("name", ["ca.key", "ca.crt"])
 def test_a_private_key_beside_a_login_is_warned_of(name: str) -> None:
     key = ROOT.issue("server").key.decode()

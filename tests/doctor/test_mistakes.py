@@ -8,6 +8,7 @@ import pytest
 
 from doctor.ward import Doctor, Ward
 from pinakes.postgres.embedded.server import free_port
+from pinakes.postgres.origin import Origin
 from tls.servers import CERTIFIED, EITHER, PASSWORD, PLAIN_ONLY, REJECTED, TLS_ONLY
 
 
@@ -242,6 +243,35 @@ def test_a_wrong_password_where_libpq_tries_a_second_time(
     assert found.failed() == ["auth.login"]
     assert "SCRAM" in found.message("auth.startup")
     assert found.message("auth.login") == f"the password of {user} is wrong"
+
+
+@pytest.mark.parametrize(
+    ("is_followed", "told"),
+    [(False, "make the copy anew ('pinakes secret from')"), (True, "the log of its follower")],
+)
+def test_a_wrong_password_in_a_copy_may_be_that_of_before(
+    ward: Ward, doctor: Doctor, is_followed: bool, told: str
+) -> None:
+    origin = Origin("postgres", "pinakes-db-app", "4711", is_followed)
+    found = doctor(ward.secret(password="of before the rotation", source=origin.words()))
+    assert found.failed() == ["auth.login"]
+    assert found.status("secret.keys") == "ok"
+    fix = found.fix("auth.login")
+    assert fix.startswith("the mounted secret is a copy of postgres/pinakes-db-app (resourceV")
+    assert told in fix
+
+
+def test_what_others_keep_under_source_is_not_told(ward: Ward, doctor: Doctor) -> None:
+    found = doctor(ward.secret(password="not this one", source="hush"))
+    assert "correct password in " in found.fix("auth.login")
+    assert "hush" not in str(found.findings)
+
+
+def test_a_password_of_a_variable_is_no_copy(ward: Ward, doctor: Doctor) -> None:
+    words = Origin("postgres", "pinakes-db-app", "4711").words()
+    keys = ward.secret(user=None, password=None, source=words)
+    found = doctor(keys, METADATA_PG_USER=EITHER, METADATA_PG_PASSWORD="not this one")
+    assert "correct METADATA_PG_PASSWORD" in found.fix("auth.login")
 
 
 def test_a_password_with_the_line_end_that_a_variable_keeps(ward: Ward, doctor: Doctor) -> None:

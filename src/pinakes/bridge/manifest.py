@@ -28,6 +28,9 @@ class Manifest:
     namespace: str | None = None
     type: str = OPAQUE
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    annotations: Mapping[str, str] = field(default_factory=dict[str, str])
+    version: str | None = None
+    """Its resourceVersion, where a cluster has it."""
 
     @property
     def is_pair(self) -> bool:
@@ -35,10 +38,12 @@ class Manifest:
         return self.type == OF_A_PAIR
 
 
-class _Metadata(msgspec.Struct):
+class _Metadata(msgspec.Struct, rename="camel"):
     name: str
     namespace: str | None = None
     labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+    resource_version: str | None = None
 
 
 class _Secret(msgspec.Struct):
@@ -74,15 +79,17 @@ def secrets_in(documents: Sequence[object]) -> list[Manifest]:
 def write_manifest(manifest: Manifest) -> str:
     """Write a Secret for ``kubectl apply --server-side -f -``. Raises BridgeError for its name."""
     _check_name("name", NAME, manifest.name)
-    metadata = {"name": manifest.name}
+    metadata: dict[str, object] = {"name": _Quoted(manifest.name)}
     if manifest.namespace is not None:
         _check_name("namespace", NAMESPACE, manifest.namespace)
-        metadata["namespace"] = manifest.namespace
+        metadata["namespace"] = _Quoted(manifest.namespace)
+    if manifest.annotations:
+        metadata["annotations"] = {k: _Quoted(v) for k, v in manifest.annotations.items()}
     data = {key: _Quoted(base64.b64encode(value).decode()) for key, value in manifest.files.items()}
     document = {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": {key: _Quoted(value) for key, value in metadata.items()},
+        "metadata": metadata,
         "type": manifest.type,
         "data": data,
     }
@@ -143,6 +150,8 @@ def _manifest(document: object) -> Manifest:
         namespace=secret.metadata.namespace,
         type=secret.type or OPAQUE,
         labels=secret.metadata.labels or {},
+        annotations=secret.metadata.annotations or {},
+        version=secret.metadata.resource_version,
     )
 
 

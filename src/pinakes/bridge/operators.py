@@ -13,6 +13,7 @@ import msgspec
 from pinakes.bridge.errors import BridgeError
 from pinakes.bridge.manifest import Manifest, secrets_in
 from pinakes.bridge.page import Login
+from pinakes.postgres.origin import Origin
 from pinakes.postgres.secret import ConfigurationError, Secret
 from pinakes.postgres.sources import ALIASES, Trust, ca_of, secret_source
 
@@ -32,7 +33,7 @@ def zalando(documents: Documents, user: str | None) -> Login:
     values = _values(secret)
     if cluster := secret.labels.get(CLUSTER_OF_ZALANDO):
         values["host"] = _seen_from_elsewhere(cluster, secret.namespace)
-    return Login(values, _authority_among(secrets))
+    return Login(values, _authority_among(secrets), _origin_of(secret))
 
 
 def cnpg(documents: Documents, user: str | None) -> Login:
@@ -42,13 +43,14 @@ def cnpg(documents: Documents, user: str | None) -> Login:
     values = _values(secret)
     if host := values.get("host"):
         values["host"] = _seen_from_elsewhere(host, secret.namespace)
-    return Login(values, _authority_among(secrets))
+    return Login(values, _authority_among(secrets), _origin_of(secret))
 
 
 def crunchy(documents: Documents, user: str | None) -> Login:
     """Read ``CLUSTER-pguser-USER``, never its PgBouncer, and ``CLUSTER-cluster-cert``."""
     secrets = secrets_in(documents)
-    return Login(_values(_login_among(secrets, user)), _authority_among(secrets))
+    secret = _login_among(secrets, user)
+    return Login(_values(secret), _authority_among(secrets), _origin_of(secret))
 
 
 class _Rds(msgspec.Struct):
@@ -169,6 +171,13 @@ def _authority_among(secrets: Sequence[Manifest]) -> bytes | None:
     if len(found) > 1:
         raise BridgeError("there are several authorities: leave the secrets of the others out")
     return next(iter(found), None)
+
+
+def _origin_of(secret: Manifest) -> Origin | None:
+    """Tell which secret of a cluster it is; one that somebody wrote is none."""
+    if secret.namespace is None or secret.version is None:
+        return None
+    return Origin(secret.namespace, secret.name, secret.version)
 
 
 def _seen_from_elsewhere(service: str, namespace: str | None) -> str:

@@ -1,18 +1,24 @@
 """The secret that Pinakes mounts, made by the rules that the server reads it with."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pinakes.bridge.errors import BridgeError
+from pinakes.bridge.manifest import Manifest
 from pinakes.postgres.connection import write_conninfo
 from pinakes.postgres.files import PrivateFiles
+from pinakes.postgres.origin import KEY, Origin
 from pinakes.postgres.secret import ConfigurationError, Secret
 from pinakes.postgres.sources import ALIASES, Trust, secret_source
 from pinakes.postgres.tls import default_mode
 
 PRIVATE_KEY = b"PRIVATE KEY-----"
 DEFAULT_PORT = "5432"
+
+SOURCE = "pinakes/source"
+SOURCE_VERSION = "pinakes/source-resource-version"
+"""The annotations of a copy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +27,23 @@ class Login:
 
     values: Mapping[str, str] = field(repr=False)
     ca: bytes | None = None
+    origin: Origin | None = None
+    """The secret that the password is a copy of."""
 
     def overruled_by(self, options: Mapping[str, str]) -> "Login":
         """Put other values in place; a password stays only with the user whose it is."""
         values = {**self.values, **options}
         if values.get("user") != self.values.get("user"):
             values.pop("password", None)
-        return Login(values, self.ca)
+            return Login(values, self.ca)
+        return replace(self, values=values)
+
+
+def page_manifest(name: str, namespace: str | None, login: Login) -> Manifest:
+    """Return the secret, which tells of a copy where it came from. Raises BridgeError."""
+    origin = login.origin
+    annotations = {SOURCE: origin.place, SOURCE_VERSION: origin.version} if origin else {}
+    return Manifest(name, page_secret(name, login), namespace, annotations=annotations)
 
 
 def page_secret(name: str, login: Login) -> dict[str, bytes]:
@@ -41,6 +57,8 @@ def page_secret(name: str, login: Login) -> dict[str, bytes]:
     files = {key: _line(key, values[key]) for key in ALIASES if key in values}
     if login.ca is not None:
         files["ca.crt"] = _without_key(login.ca)
+    if login.origin is not None:
+        files[KEY] = login.origin.words().encode()
     _check(Secret(Path(name), files))
     return files
 

@@ -12,7 +12,7 @@ from typing import Never
 from pinakes.bridge.errors import BridgeError
 from pinakes.bridge.manifest import Manifest, read_documents, secrets_in, write_manifest
 from pinakes.bridge.operators import BRIDGES
-from pinakes.bridge.page import Login, page_secret
+from pinakes.bridge.page import Login, page_manifest
 from pinakes.bridge.places import login_of_environment, login_of_uri, password_of
 from pinakes.cli.environment import keep_no_core
 from pinakes.cli.failure import CommandFailed
@@ -230,9 +230,11 @@ def _print_secret(arguments: argparse.Namespace, told: Login) -> None:
     """Print the secret of what was told, overruled by what stands on the command line."""
     login = told.overruled_by(_options(arguments))
     ca = login.ca if arguments.ca_file is None else _read("--ca-file", arguments.ca_file)
-    files = page_secret(arguments.name, Login(_with_password(arguments, login.values), ca))
-    print(write_manifest(Manifest(arguments.name, files, arguments.namespace)), end="")
-    if files["sslmode"] == SslMode.REQUIRE.value.encode() and ca is None:
+    values = _with_password(arguments, login.values)
+    origin = login.origin if values.get(PASSWORD) == login.values.get(PASSWORD) else None
+    secret = page_manifest(arguments.name, arguments.namespace, Login(values, ca, origin))
+    print(write_manifest(secret), end="")
+    if secret.files["sslmode"] == SslMode.REQUIRE.value.encode() and ca is None:
         print(UNVERIFIED, file=sys.stderr)
 
 

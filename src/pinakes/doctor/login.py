@@ -8,6 +8,7 @@ from pinakes.doctor.network import tell_stranger
 from pinakes.doctor.reasons import PASSWORD, is_of_password, recognise
 from pinakes.postgres.diagnosis.network import Answer, ask_to_start, each
 from pinakes.postgres.diagnosis.session import Refusal
+from pinakes.postgres.origin import Origin
 from pinakes.postgres.sources import ALIASES
 from pinakes.postgres.statements import quoted
 from pinakes.postgres.tls import SslMode
@@ -25,6 +26,10 @@ PASSWORDS = (3, 5, 10)
 
 
 UNKNOWN_FIX = "look into the server's log, which has the reason"
+COPIED = (
+    "the mounted secret is a copy of {origin.place} (resourceVersion {origin.version}); if that has"
+    " another password by now: {remedy}"
+)
 
 
 def startup(evidence: Evidence) -> Verdict:
@@ -127,13 +132,30 @@ def _known(evidence: Evidence) -> dict[str, str]:
     """Return what meanings and fixes are filled in with."""
     description = evidence.description
     user, database = description.parameters["user"], description.parameters["dbname"]
-    line_end = ", whose value ends in a line end" if description.password_ends_a_line else ""
     places = {f"place_of_{keyword}": evidence.name_of(keyword) for keyword in ALIASES}
     return places | {
-        "place_of_password": evidence.name_of("password") + line_end,
+        "remedy_of_password": _remedy_of_password(evidence),
         "user": user,
         "role": quoted(user),
         "database": database,
         "name": quoted(database),
         "word": shlex.quote(database),
     }
+
+
+def _remedy_of_password(evidence: Evidence) -> str:
+    """Say what to do about a password that is wrong: of a copy, that the other may be newer."""
+    description = evidence.description
+    if description.origin is not None:
+        return COPIED.format(origin=description.origin, remedy=_remedy_of_copy(description.origin))
+    line_end = ", whose value ends in a line end" if description.password_ends_a_line else ""
+    return (
+        f"correct {evidence.name_of('password')}{line_end}, or give the role that password (in"
+        f" psql: \\password {quoted(description.parameters['user'])})"
+    )
+
+
+def _remedy_of_copy(origin: Origin) -> str:
+    if origin.is_followed:
+        return "the log of its follower says why it was not copied; to mount it takes a minute more"
+    return "make the copy anew ('pinakes secret from')"

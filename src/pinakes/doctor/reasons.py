@@ -12,8 +12,9 @@ class Reason:
     """A reason by its SQLSTATE, where there is one that means nothing else, or by what is said.
 
     What is said is searched without the names in it, which are the user's own and may be any word.
-    ``{user}``, ``{database}`` and ``{place_of_...}`` are filled in; ``{role}`` and ``{name}`` are
-    the first two as SQL and pg_hba.conf take them, ``{word}`` is the second as a shell does.
+    ``{user}``, ``{database}``, ``{place_of_...}`` and ``{remedy_of_password}`` are filled in;
+    ``{role}`` and ``{name}`` are the first two as SQL and pg_hba.conf take them, ``{word}`` is the
+    second as a shell does.
     """
 
     sqlstate: str
@@ -26,7 +27,7 @@ PASSWORD = Reason(
     "28P01",
     "(?:password|SASL|LDAP|PAM|RADIUS) authentication failed",
     "the password of {user} is wrong",
-    "correct {place_of_password}, or give the role that password (in psql: \\password {role})",
+    "{remedy_of_password}",
 )
 
 OLD_TLS = "alert protocol version|unsupported protocol|version too low"

@@ -9,6 +9,7 @@ from pinakes.doctor.finding import Check, Evidence, Finding, Status
 from pinakes.doctor.walk import walk
 from pinakes.postgres.diagnosis.description import Description, describe_pair, describe_secret
 from pinakes.postgres.files import PrivateFiles
+from pinakes.postgres.origin import KEY, read_origin
 from pinakes.postgres.secret import Secret
 from pinakes.postgres.sources import ALIASES, CA_KEYS, URI_KEYS
 
@@ -60,4 +61,6 @@ def _judge(key: str, files: Mapping[str, bytes]) -> Finding:
                 return Finding(key, Status.SKIPPED, f"not read, since {read} is there")
             told = "read" if what == key else f"read as {what}"
             return Finding(key, Status.OK, told if files[key] else f"{told}, but empty")
+    if key == KEY and read_origin(files):
+        return Finding(key, Status.SKIPPED, "says where this copy came from")
     return Finding(key, Status.SKIPPED, "nobody reads it")

@@ -67,8 +67,9 @@ def test_an_empty_key_and_folded_base64_are_read() -> None:
 
 def test_where_it_is_from_is_kept() -> None:
     labels = {"cluster-name": "db"}
-    [one] = read(secret(metadata={"name": "one", "namespace": "pg", "labels": labels}))
-    assert (one.namespace, one.labels) == ("pg", labels)
+    metadata = {"name": "one", "namespace": "pg", "labels": labels, "resourceVersion": "4711"}
+    [one] = read(secret(metadata=metadata))
+    assert (one.namespace, one.labels, one.version) == ("pg", labels, "4711")
 
 
 @pytest.mark.parametrize(
@@ -117,7 +118,7 @@ def test_a_name_that_kubernetes_does_not_take_is_refused(name: str) -> None:
 
 @given(st.dictionaries(st.sampled_from(["user", "password", "ca.crt"]), st.binary()))
 def test_what_is_written_is_read_again_byte_for_byte(files: dict[str, bytes]) -> None:
-    manifest = Manifest("one", files, namespace="pg")
+    manifest = Manifest("one", files, namespace="pg", annotations={"version": "54e4"})
     assert secrets_in(read_documents(write_manifest(manifest).encode())) == [manifest]
 
 

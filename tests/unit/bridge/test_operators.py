@@ -7,12 +7,14 @@ import pytest
 
 from pinakes.bridge.errors import BridgeError
 from pinakes.bridge.operators import BRIDGES, Documents
-from pinakes.bridge.page import Login, page_secret
+from pinakes.bridge.page import SOURCE, SOURCE_VERSION, Login, page_manifest, page_secret
+from pinakes.postgres.origin import Origin
 from tls.authority import Authority
 
 ROOT = Authority.root("root").pem.decode()
 PRIVATE = {"ca.key": "of the authority", "tls.key": "of the server", "tls.crt": "of the server"}
 LOGIN = {"user": "app", "password": "pw"}
+VERSION = "4711"
 
 
 def secret(
@@ -20,7 +22,12 @@ def secret(
 ) -> dict[str, Any]:
     return {
         "kind": "Secret",
-        "metadata": {"name": name, "namespace": namespace, "labels": labels},
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "resourceVersion": VERSION,
+            "labels": labels,
+        },
         "data": {key: base64.b64encode(value.encode()).decode() for key, value in keys.items()},
     }
 
@@ -75,17 +82,21 @@ def refusal(operator: str, *documents: object, user: str | None = None) -> str:
     return str(failure.value)
 
 
+def origin_of(made: dict[str, Any]) -> Origin:
+    return Origin("pg", made["metadata"]["name"], VERSION)
+
+
 @each_operator
 def test_the_login_leads_to_the_primary_from_every_namespace(operator: str) -> None:
     made, expected = MADE[operator]
-    assert bridge(operator, made) == Login(expected)
+    assert bridge(operator, made) == Login(expected, origin=origin_of(made))
 
 
 @each_operator
 def test_of_the_authority_s_secret_its_certificate_alone_is_taken(operator: str) -> None:
     made, expected = MADE[operator]
     login = bridge(operator, made, AUTHORITY)
-    assert login == Login(expected, ROOT.encode())
+    assert login == Login(expected, ROOT.encode(), origin_of(made))
     files = page_secret("one", Login(WHERE | dict(login.values), login.ca))
     assert set(files) == {*WHERE, *LOGIN, "host", "sslmode", "ca.crt"}
     assert not [value for value in files.values() if b"of the " in value]
@@ -98,6 +109,25 @@ def test_no_private_key_is_copied_though_it_stands_in_ca_crt(operator: str) -> N
     login = bridge(operator, MADE[operator][0], careless)
     with pytest.raises(BridgeError, match="a private key stands among"):
         page_secret("one", Login(WHERE | dict(login.values), login.ca))
+
+
+@each_operator
+def test_the_copy_tells_where_it_came_from(operator: str) -> None:
+    made, _ = MADE[operator]
+    login = bridge(operator, made).overruled_by(WHERE)
+    secret = page_manifest("one", None, login)
+    assert secret.annotations == {SOURCE: f"pg/{made['metadata']['name']}", SOURCE_VERSION: VERSION}
+    assert secret.files["source"].decode() == origin_of(made).words()
+
+
+def test_of_another_user_s_password_no_origin_is_told() -> None:
+    assert bridge("cnpg", MADE["cnpg"][0]).overruled_by({"user": "other"}).origin is None
+
+
+def test_what_no_cluster_has_is_no_origin() -> None:
+    written = secret("db-app", OF_CNPG)
+    del written["metadata"]["resourceVersion"]
+    assert bridge("cnpg", written).origin is None
 
 
 def test_one_of_a_cluster_s_users_is_chosen() -> None:

@@ -17,6 +17,7 @@ from pinakes.postgres.connection import (
     write_conninfo,
 )
 from pinakes.postgres.files import PrivateFiles
+from pinakes.postgres.origin import Origin, read_origin
 from pinakes.postgres.secret import ConfigurationError, Secret, read_secret
 from pinakes.postgres.sources import (
     ALIASES,
@@ -78,6 +79,8 @@ class Description:
     conninfo: str = field(repr=False)
     trusts_system: bool = False
     """Whether the authorities are those of the operating system, which others look after."""
+    origin: Origin | None = None
+    """The secret that the password is a copy of, where the mounted one says so."""
 
     @property
     def parameters(self) -> Mapping[str, str]:
@@ -137,6 +140,7 @@ def describe(configuration: Configuration, files: PrivateFiles) -> Description:
         pair_problem=_pair_problem(certificate, files),
         conninfo=conninfo,
         trusts_system=bool(conninfo) and (reader.trust().ca or b"").strip() == SYSTEM,
+        origin=_origin(secret, places),
     )
 
 
@@ -245,6 +249,13 @@ def _places(sources: Sequence[Source]) -> dict[str, str]:
         for keyword in ALIASES
     }
     return {keyword: names[0] for keyword, names in chosen.items() if names}
+
+
+def _origin(secret: Secret | None, places: Mapping[str, str]) -> Origin | None:
+    """Tell where the password was copied from, if it is that of the secret."""
+    if secret is None or not places.get("password", "").endswith(f" in {secret.directory}"):
+        return None
+    return read_origin(secret.files)
 
 
 def _misspelt(given: Iterable[str], known: set[str], places: Iterable[str]) -> dict[str, str]:
