@@ -22,9 +22,12 @@ from pinakes.auth.policy_file import PolicyFile
 from pinakes.auth.provider import Provider
 from pinakes.auth.tokens import Tokens
 from pinakes.auth.writers import Writers
+from pinakes.bridge.follower import Follower, Following
 from pinakes.catalog.access import FULL_ACCESS, READ_ACCESS, Access
 from pinakes.catalog.errors import CatalogDisabled, CatalogUnavailable
 from pinakes.catalog.service import ModelCatalog
+from pinakes.kubernetes.api_server import ApiServer
+from pinakes.kubernetes.pod import Pod
 from pinakes.mounted import UnusableError
 from pinakes.postgres.connection import (
     CLIENT_TLS_DIRECTORY,
@@ -51,6 +54,7 @@ from pinakes.telemetry import (
     DatabaseMigrated,
     EmbeddedServerDied,
     Log,
+    LogFormat,
     MigrationFailed,
     ServerListening,
     ServerStopped,
@@ -205,6 +209,15 @@ def _naming(what: str) -> Generator[None, None, None]:
         yield
     except UnusableError as error:
         raise NotStartedError(f"{what} cannot be used: {error}") from error
+
+
+async def follow_secret(following: Following, pod: Pod, log_format: LogFormat) -> None:
+    """Keep a copied secret as its source is, until SIGINT or SIGTERM."""
+    follower = Follower(following, ApiServer(pod), Log(log_format).notice)
+    running = asyncio.ensure_future(follower.keep_following())
+    _on_signal(running.cancel)
+    with suppress(asyncio.CancelledError):
+        await running
 
 
 def _on_signal(stop: Callable[[], object]) -> None:

@@ -142,6 +142,39 @@ class CertificateRefused:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class SecretCopied:
+    """A secret that is followed was copied, as of its resourceVersion; the target is another."""
+
+    source: str
+    version: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAbsent:
+    """The secret that is followed is not there; what was copied of it stays."""
+
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRefused:
+    """The secret that is followed makes no secret of ours; what was copied before stays."""
+
+    source: str
+    target: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterFailed:
+    """A cluster did not do what was asked of it; it is asked again."""
+
+    reason: str
+
+
 Event = (
     RequestAnswered
     | RequestCrashed
@@ -159,6 +192,10 @@ Event = (
     | PolicyRefused
     | CertificateRead
     | CertificateRefused
+    | SecretCopied
+    | SourceAbsent
+    | SourceRefused
+    | ClusterFailed
 )
 
 
@@ -296,6 +333,10 @@ class Metrics:
                 | PolicyRefused()
                 | CertificateRead()
                 | CertificateRefused()
+                | SecretCopied()
+                | SourceAbsent()
+                | SourceRefused()
+                | ClusterFailed()
             ):
                 pass
             case _:

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Never
 
@@ -14,6 +15,7 @@ from pinakes.bridge.manifest import Manifest, read_documents, secrets_in, write_
 from pinakes.bridge.operators import BRIDGES
 from pinakes.bridge.page import Login, page_manifest
 from pinakes.bridge.places import login_of_environment, login_of_uri, password_of
+from pinakes.cli import following
 from pinakes.cli.environment import keep_no_core
 from pinakes.cli.failure import CommandFailed
 from pinakes.cli.terminal import ask_password, is_shown, is_typed, printable
@@ -34,7 +36,8 @@ HELP = "make the secret that Pinakes mounts, or check one"
 DESCRIPTION = """\
 Make the Kubernetes secret that says how to connect, from what you know or from what an operator of
 PostgreSQL hands out, and print it as a manifest; or check one that is there. No cluster and no
-server is asked: kubectl brings what is read, and takes what is printed.
+server is asked: kubectl brings what is read, and takes what is printed. With --follow alone, in a
+pod, both are the API server's.
 
 A password is asked for, or read from a file; it is never an argument, which every user of the
 machine could read. Values are checked by the rules that 'pinakes serve' reads them with.
@@ -73,6 +76,10 @@ and the certificates of the authority are taken, never a private key. Options wi
   crunchy    CLUSTER-pguser-USER, and CLUSTER-cluster-cert for its ca.crt
   rds        the secret string of Secrets Manager; the authority is Amazon's: --ca-file
   cloudsql   what 'gcloud sql instances describe --format=json' says of an instance
+
+With --follow NAMESPACE/SECRET, in a pod and for the first three, nothing is printed: that secret is
+read from the cluster, and the one that is made of it is applied there, at once and whenever the
+operator rotates, until SIGTERM.
 """
 
 FROM_EXAMPLES = """\
@@ -82,6 +89,8 @@ examples:
     pinakes secret from rds --ca-file global-bundle.pem
   gcloud sql instances describe pinakes --format=json |
     pinakes secret from cloudsql --user pinakes --dbname metadata
+  pinakes secret from zalando --dbname metadata \\
+    --follow postgres/pinakes.pinakes-db.credentials.postgresql.acid.zalan.do
 """
 
 CHECK = """\
@@ -154,6 +163,7 @@ def _add_from(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("operator", choices=BRIDGES, metavar="OPERATOR", help=", ".join(BRIDGES))
     _add_target(parser)
     _add_file(parser)
+    following.add_follow(parser)
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
@@ -169,7 +179,7 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "name", nargs="?", default="metadata-postgres", help="of the secret (%(default)s)"
     )
-    parser.add_argument("--namespace", help="else that of kubectl")
+    parser.add_argument("--namespace", help="else that of kubectl, or of the pod")
     parser.add_argument("--host", help="the primary; several stand between commas")
     parser.add_argument("--port", help="5432 where nothing else is said")
     parser.add_argument("--user", help="the role; also chooses among several secrets")
@@ -215,9 +225,12 @@ def _create(arguments: argparse.Namespace) -> None:
 
 
 def _bridge(arguments: argparse.Namespace) -> None:
-    _refuse_terminal()
-    bridge = BRIDGES[arguments.operator]
-    _print_secret(arguments, bridge(_documents(arguments), arguments.user))
+    if arguments.follow is not None:
+        following.run(arguments, _options(arguments), partial(_ca_of, arguments))
+    else:
+        _refuse_terminal()
+        bridge = BRIDGES[arguments.operator]
+        _print_secret(arguments, bridge(_documents(arguments), arguments.user))
 
 
 def _refuse_terminal() -> None:
@@ -229,13 +242,18 @@ def _refuse_terminal() -> None:
 def _print_secret(arguments: argparse.Namespace, told: Login) -> None:
     """Print the secret of what was told, overruled by what stands on the command line."""
     login = told.overruled_by(_options(arguments))
-    ca = login.ca if arguments.ca_file is None else _read("--ca-file", arguments.ca_file)
+    given = _ca_of(arguments)
+    ca = login.ca if given is None else given
     values = _with_password(arguments, login.values)
     origin = login.origin if values.get(PASSWORD) == login.values.get(PASSWORD) else None
     secret = page_manifest(arguments.name, arguments.namespace, Login(values, ca, origin))
     print(write_manifest(secret), end="")
     if secret.files["sslmode"] == SslMode.REQUIRE.value.encode() and ca is None:
         print(UNVERIFIED, file=sys.stderr)
+
+
+def _ca_of(arguments: argparse.Namespace) -> bytes | None:
+    return None if arguments.ca_file is None else _read("--ca-file", arguments.ca_file)
 
 
 def _options(arguments: argparse.Namespace) -> dict[str, str]:

@@ -44,12 +44,17 @@ def read_settings(
         database=read_database(environment, data_directory, embedded_installed=embedded_installed),
         schema=_read_schema(environment),
         allowed_hosts=frozenset(host.lower() for host in hosts),
-        log_format=LogFormat(read_choice(environment, "PINAKES_LOG_FORMAT", "json", "text")),
+        log_format=read_log_format(environment),
         auth=read_auth(environment),
         admin_host=environment.get("PINAKES_ADMIN_HOST", ""),
         admin_port=admin_port,
         tls_directory=Path(tls_directory) if tls_directory else None,
     )
+
+
+def read_log_format(environment: Mapping[str, str]) -> LogFormat:
+    """Read how the log is written. Raises SettingsError."""
+    return LogFormat(read_choice(environment, "PINAKES_LOG_FORMAT", "json", "text"))
 
 
 def _read_schema(environment: Mapping[str, str]) -> str:
