@@ -20,7 +20,9 @@ def test_a_superuser(ward: Ward, doctor: Doctor) -> None:
     assert found.status("role.attributes") == "warning"
     assert "doctor: all well" in found.printed()
     assert "superuser" in found.message("role.attributes")
-    assert found.fix("role.attributes").startswith("take it away: alter role postgres nosuperuser")
+    assert found.fix("role.attributes").startswith(
+        'take it away: alter role "postgres" nosuperuser'
+    )
 
 
 def test_a_certificate_that_soon_expires(ward: Ward, doctor: Doctor) -> None:
@@ -111,7 +113,7 @@ def test_an_index_that_was_never_completed(ward: Ward, doctor: Doctor) -> None:
         found = doctor(ward.secret())
         connection.execute(invalid.format("true").encode())
     assert found.status("schema.indexes") == "warning"
-    assert found.fix("schema.indexes").endswith("pinakes.models_by_name")
+    assert found.fix("schema.indexes").endswith('"pinakes"."models_by_name"')
 
 
 def test_a_schema_that_was_changed_by_hand(ward: Ward, doctor: Doctor) -> None:

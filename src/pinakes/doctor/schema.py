@@ -2,6 +2,7 @@
 
 from pinakes.doctor.finding import Evidence, Verdict, failed, ok, skipped, warning
 from pinakes.postgres.diagnosis.session import QuestionFailed, drift, look_at_schema
+from pinakes.postgres.statements import quoted
 
 
 def version(evidence: Evidence) -> Verdict:
@@ -19,11 +20,11 @@ def version(evidence: Evidence) -> Verdict:
 def _how_to_migrate(evidence: Evidence) -> str:
     if evidence.session.ask("may_create_schema") != [(False,)]:
         return "run 'pinakes migrate', as the role that owns the schema"
-    role = evidence.description.parameters["user"]
+    role = quoted(evidence.description.parameters["user"])
     return (
         "run 'pinakes migrate' with the secret of a role that may create a schema; for it to be"
-        f' this role, an administrator first runs: create schema "{evidence.schema}"'
-        f' authorization "{role}"'
+        f" this role, an administrator first runs: create schema {quoted(evidence.schema)}"
+        f" authorization {role}"
     )
 
 
@@ -50,7 +51,7 @@ def indexes(evidence: Evidence) -> Verdict:
         return ok("every index is valid")
     return warning(
         f"{', '.join(broken)} was never completed, and is not used",
-        f"rebuild it: reindex index concurrently {evidence.schema}.{broken[0]}",
+        f"rebuild it: reindex index concurrently {quoted(evidence.schema)}.{quoted(broken[0])}",
     )
 
 

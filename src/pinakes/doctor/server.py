@@ -1,12 +1,14 @@
 """The server, the role and the way between: whether they suit a catalogue."""
 
 import re
+import shlex
 from dataclasses import replace
 from datetime import date, timedelta
 
 from pinakes.doctor.finding import Evidence, Verdict, failed, ok, warning
 from pinakes.postgres.diagnosis.session import banner_of_pgbouncer
 from pinakes.postgres.pool import MAX_CONNECTIONS
+from pinakes.postgres.statements import quoted
 
 ENDS_OF_LIFE = {
     14: date(2026, 11, 12),
@@ -28,10 +30,8 @@ PREPARES = (1, 21)
 """The PgBouncer from which on prepared statements survive its transaction pooling."""
 
 
-REVOKE = 'run as its owner: revoke {excess} on "{schema}".model_revisions from "{role}"'
-GRANT = (
-    "run what 'pinakes roles --sql --runtime {role}' prints, as an administrator of the database"
-)
+REVOKE = "run as its owner: revoke {excess} on {schema}.model_revisions from {role}"
+GRANT = "run what '{command}' prints, as an administrator of the database"
 
 
 def version(evidence: Evidence) -> Verdict:
@@ -108,22 +108,23 @@ def attributes(evidence: Evidence) -> Verdict:
         return ok(f"{name} has no power beyond its tables")
     return warning(
         f"{name} is more than it needs to be: {', '.join(excess)}",
-        f"take it away: alter role {name} {' '.join(f'no{one}' for one in excess)}",
+        f"take it away: alter role {quoted(name)} {' '.join(f'no{one}' for one in excess)}",
     )
 
 
 def privileges(evidence: Evidence) -> Verdict:
     """Whether the role may read and write the tables that are there."""
     role = evidence.description.parameters["user"]
+    grant = GRANT.format(command=f"pinakes roles --sql --runtime {shlex.quote(role)}")
     if evidence.session.ask("schema_usage") == [(False,)]:
-        told = f"{role} may not look into the schema {evidence.schema}"
-        return failed(told, GRANT.format(role=role))
+        return failed(f"{role} may not look into the schema {evidence.schema}", grant)
     if lacking := evidence.session.ask("lacking_privileges"):
         told = [f"{privileges} on {evidence.schema}.{table}" for table, privileges in lacking]
-        return failed(f"{role} lacks {'; '.join(told)}", GRANT.format(role=role))
+        return failed(f"{role} lacks {'; '.join(told)}", grant)
     for (excess,) in evidence.session.ask("excess_privileges"):
         told = f"{role} may change the history: {excess} on {evidence.schema}.model_revisions"
-        return warning(told, REVOKE.format(excess=excess, schema=evidence.schema, role=role))
+        names = {"schema": quoted(evidence.schema), "role": quoted(role)}
+        return warning(told, REVOKE.format(excess=excess, **names))
     tables = [name for (name,) in evidence.session.ask("tables")]
     return ok(f"on {', '.join(tables)}" if tables else "there is no table yet")
 

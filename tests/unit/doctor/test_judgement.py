@@ -163,9 +163,16 @@ def test_a_standby() -> None:
 
 
 def test_attributes_that_a_role_never_needs() -> None:
-    role = ("app", False, True, True, False, False)
+    role = ("my-app", False, True, True, False, False)
     verdict = server.attributes(evidence(FakeSession(role=[role])))
-    assert verdict.fix == "take it away: alter role app nocreatedb nocreaterole"
+    assert verdict.fix == 'take it away: alter role "my-app" nocreatedb nocreaterole'
+
+
+def test_a_role_without_rights_is_named_as_a_shell_takes_it() -> None:
+    named = description(CONNINFO.replace("user=pinakes", "user='my app'"))
+    session = FakeSession(schema_usage=[(False,)])
+    verdict = server.privileges(evidence(session, description=named))
+    assert "--runtime 'my app'" in verdict.fix
 
 
 @pytest.mark.parametrize(("names", "status"), [(["/CN=app"], Status.OK), ([None], Status.WARNING)])
