@@ -1,11 +1,13 @@
 """The way to the server: its name, its port, and whether it is who it should be."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from pinakes.doctor.certificates import DAY, judge_dates
 from pinakes.doctor.finding import Evidence, Status, Verdict, failed, ok, skipped, warning
+from pinakes.doctor.reasons import OLD_TLS, SPEAK_NEWER
 from pinakes.postgres.diagnosis.network import (
     Address,
     Handshake,
@@ -183,6 +185,13 @@ def _explain_chain(one: Handshake, now: datetime) -> tuple[str, str]:
             f"{_issued(one)}, which nothing in ca.crt vouches for ({one.problem})",
             "put the certificate of that authority, and of all above it, into ca.crt",
         )
+    return _explain_handshake(one)
+
+
+def _explain_handshake(one: Handshake) -> tuple[str, str]:
+    """Say why there is no TLS, where no certificate is at fault that the server showed."""
+    if re.search(OLD_TLS, one.problem):
+        return f"{one.address} speaks no TLS that is new enough: {one.problem}", SPEAK_NEWER
     return (
         f"no TLS with {one.address}: {one.problem}",
         MOUNT_ONE if "alert" in one.problem else "look into the server's log",

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pinakes.doctor import login, server
+from pinakes.doctor import login, network, server
 from pinakes.doctor.finding import Evidence, Status
 from pinakes.postgres.connection import NOWHERE
-from pinakes.postgres.diagnosis.network import Address, Answer, Place
+from pinakes.postgres.diagnosis.network import Address, Answer, Handshake, Place
 from pinakes.postgres.diagnosis.session import Refusal, Server
 from unit.doctor.evidence import CONNINFO, NOW, SERVER, FakeSession, description, evidence
 
@@ -173,6 +173,13 @@ def test_a_role_without_rights_is_named_as_a_shell_takes_it() -> None:
     session = FakeSession(schema_usage=[(False,)])
     verdict = server.privileges(evidence(session, description=named))
     assert "--runtime 'my app'" in verdict.fix
+
+
+@pytest.mark.parametrize("problem", ["tlsv1 alert protocol version", "unsupported protocol"])
+def test_a_tls_that_is_too_old_is_nothing_for_a_client_certificate(problem: str) -> None:
+    old = Handshake(ADDRESS, speaks_tls=True, problem=problem)
+    verdict = network.chain(evidence(handshakes=[old]))
+    assert verdict.fix.startswith("let the server speak TLS 1.2 or later")
 
 
 @pytest.mark.parametrize(("names", "status"), [(["/CN=app"], Status.OK), ([None], Status.WARNING)])
