@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from doctor.ward import Doctor, Ward
 from pinakes.postgres.embedded.server import free_port
@@ -134,6 +135,18 @@ def test_a_pool_that_is_too_large(ward: Ward, doctor: Doctor) -> None:
     assert not found.failed()
     assert found.status("pool.connections") == "warning"
     assert found.fix("pool.connections") == "raise the limit of the role"
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_that_cannot_keep_every_text(ward: Ward, doctor: Doctor, encoding: str) -> None:
+    create = "create database narrow encoding {} locale 'C' template template0"
+    with psycopg.connect(ward.main.conninfo(), autocommit=True) as connection:
+        connection.execute(sql.SQL(create).format(encoding))
+        found = doctor(ward.secret(dbname="narrow"))
+        connection.execute("drop database narrow")
+    assert found.failed() == ["server.encoding"]
+    assert found.fix("server.encoding").startswith("create it anew: createdb --encoding=UTF8")
+    assert found.message("schema.version") == "not looked at, since server.encoding failed"
 
 
 @with_pgbouncer

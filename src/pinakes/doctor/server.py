@@ -54,9 +54,10 @@ def encoding(evidence: Evidence) -> Verdict:
     """Whether every character can be stored."""
     if evidence.server.encoding == "UTF8":
         return ok("UTF8")
+    database = shlex.quote(evidence.description.parameters["dbname"])
     return failed(
         f"the database is encoded in {evidence.server.encoding}, which lacks characters",
-        "create it anew: createdb --encoding=UTF8 --template=template0",
+        f"create it anew: createdb --encoding=UTF8 --template=template0 {database}",
     )
 
 
