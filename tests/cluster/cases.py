@@ -29,6 +29,16 @@ ISSUER: Values = {
     "auth": {"oidc": {"issuers": ["https://keycloak.example/realms/ml"], "audiences": ["sd-api"]}}
 }
 
+FOLLOWER: Values = OWN_SECRET | {
+    "follower": {
+        "operator": "zalando",
+        "namespace": "postgres",
+        "secret": "pinakes.pinakes-db.credentials.postgresql.acid.zalan.do",
+        "options": ["--dbname=metadata"],
+    },
+    "networkPolicy": {"enabled": True},
+}
+
 OPENSHIFT: Values = PAGE | {"podSecurityContext": {"runAsUser": None, "fsGroup": None}}
 """Where the cluster chooses user and group by itself."""
 
@@ -123,6 +133,7 @@ SHOWN = {
     "two-roles": TWO_ROLES,
     "trial": TRIAL,
     "openshift": OPENSHIFT,
+    "follower": FOLLOWER,
     "everything": EVERYTHING,
 }
 """What snapshots are kept of."""

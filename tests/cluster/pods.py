@@ -21,10 +21,15 @@ SECCOMP = ("RuntimeDefault", "Localhost")
 
 
 def pods(manifests: list[Manifest]) -> dict[str, dict[str, Any]]:
-    """Return the specification of every pod, by the kind that makes it."""
+    """Return the specification of every pod, by the kind that makes it; of the follower by name."""
     return {
-        manifest["kind"]: spec for manifest in manifests if (spec := _pod_of(manifest)) is not None
+        _maker(manifest): spec for manifest in manifests if (spec := _pod_of(manifest)) is not None
     }
+
+
+def _maker(manifest: Manifest) -> str:
+    component = manifest["metadata"].get("labels", {}).get("app.kubernetes.io/component")
+    return component if component == "follower" else manifest["kind"]
 
 
 def _pod_of(manifest: Manifest) -> dict[str, Any] | None:

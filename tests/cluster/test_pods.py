@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cluster.cases import EVERYTHING, MATRIX, OPENSHIFT, PAGE, TRIAL, Values
+from cluster.cases import EVERYTHING, FOLLOWER, MATRIX, OPENSHIFT, PAGE, TRIAL, Values
 from cluster.helm import render
 from cluster.pods import containers, environment, pods, violations
 
@@ -72,7 +72,7 @@ def test_no_variable_holds_what_a_secret_does(values: Values) -> None:
     for pod in pods(render(values)).values():
         for container in containers(pod):
             assert "envFrom" not in container
-            assert {key for variable in container["env"] for key in variable} == {"name", "value"}
+            assert {key for variable in container["env"] for key in variable} <= {"name", "value"}
             named = {name for name in environment(container) if name.startswith("METADATA_PG_")}
             assert named <= {
                 "METADATA_PG_ENABLED",
@@ -90,7 +90,7 @@ def test_on_openshift_the_cluster_chooses_user_and_group() -> None:
         }
 
 
-def test_only_a_server_that_asks_the_api_server_has_a_token() -> None:
+def test_only_who_asks_the_api_server_has_a_token() -> None:
     def tokens(values: Values) -> dict[str, bool]:
         return {
             kind: pod["automountServiceAccountToken"] for kind, pod in pods(render(values)).items()
@@ -98,6 +98,7 @@ def test_only_a_server_that_asks_the_api_server_has_a_token() -> None:
 
     assert tokens(EVERYTHING) == {"Deployment": True, "Job": False, "Pod": False}
     assert tokens(PAGE) == {"Deployment": False, "Job": False, "Pod": False}
+    assert tokens(FOLLOWER) == tokens(PAGE) | {"follower": True}
 
 
 def test_names_of_services_become_no_settings() -> None:

@@ -4,8 +4,21 @@ import re
 from pathlib import Path
 from typing import Any
 
-from cluster.cases import EVERYTHING, ISSUER, NOTHING, OWN_SECRET, PAGE, TRIAL, TWO_ROLES, Values
-from cluster.helm import kinds, notes, only, render
+from cluster.api_server import Allowed
+from cluster.api_server import Cluster as ApiServer
+from cluster.cases import (
+    EVERYTHING,
+    FOLLOWER,
+    ISSUER,
+    NOTHING,
+    OWN_SECRET,
+    PAGE,
+    TRIAL,
+    TWO_ROLES,
+    Values,
+)
+from cluster.followers import TARGET, rotate, running_pod
+from cluster.helm import Manifest, kinds, notes, only, render
 from cluster.pods import environment, pods
 
 EVENTS = Path(__file__).parents[2] / "docs" / "reference" / "events.md"
@@ -69,6 +82,48 @@ def test_a_migration_that_runs_otherwise_is_another_job() -> None:
 def test_a_migration_that_runs_the_same_is_the_same_job() -> None:
     more_replicas = PAGE | {"replicas": 5}
     assert only(render(more_replicas), "Job") == only(render(PAGE), "Job")
+
+
+def test_a_follower_may_read_one_secret_and_make_another_and_no_more() -> None:
+    rendered = render(FOLLOWER)
+    assert rights(rendered) == {
+        ("postgres", FOLLOWER["follower"]["secret"]): ["list", "watch"],
+        ("seldon-system", "metadata-postgres"): ["patch", "create"],
+    }
+    account = {"name": "pinakes-follower", "namespace": "seldon-system"}
+    bindings = [one for one in rendered if one["kind"] == "RoleBinding"]
+    assert [one["subjects"] for one in bindings] == 2 * [[{"kind": "ServiceAccount", **account}]]
+    assert pods(rendered)["follower"]["serviceAccountName"] == account["name"]
+    assert pods(rendered)["Deployment"]["serviceAccountName"] == "pinakes"
+
+
+def test_a_follower_runs_with_the_rights_that_it_is_given(tmp_path: Path) -> None:
+    rendered = render(FOLLOWER)
+    account = only(rendered, "ServiceAccount", "follower")["metadata"]
+    places = {account["namespace"]: TARGET[0]}  # where the stand-in has its pod
+    allowed = [
+        Allowed((places.get(namespace, namespace), secret), frozenset(verbs))
+        for (namespace, secret), verbs in rights(rendered).items()
+    ]
+    cluster = ApiServer(role=allowed)
+    rotate(cluster, "pw")
+    [container] = pods(rendered)["follower"]["containers"]
+    program, *arguments = container["command"]
+    assert program == "pinakes"
+    with running_pod(cluster, tmp_path, *arguments) as follower:
+        follower.next("SecretCopied")
+    assert not cluster.refused
+
+
+def rights(rendered: list[Manifest]) -> dict[tuple[str, str], list[str]]:
+    """Return what may be done with which secret, by its namespace and name."""
+    return {
+        (role["metadata"]["namespace"], name): rule["verbs"]
+        for role in rendered
+        if role["kind"] == "Role"
+        for rule in role["rules"]
+        for name in rule["resourceNames"]
+    }
 
 
 def test_nobody_comes_in_from_outside_of_the_pod_until_it_is_said_who_may() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cluster.cases import ISSUER, PAGE, TRIAL, Values
+from cluster.cases import ISSUER, OWN_SECRET, PAGE, TRIAL, Values
 from cluster.helm import CHART, Refused, find_helm
 
 MISSPELT: dict[str, Values] = {
@@ -26,6 +26,8 @@ WRONG: dict[str, Values] = {
     "allowAnonymous": {"auth": {"allowAnonymous": "everything"}},
     "issuers": {"auth": {"oidc": {"issuers": ["http://keycloak.example"]}}},
     "replicas": {"replicas": "two"},
+    "operator": {"follower": {"operator": "zalndo"}},
+    "options": {"follower": {"options": ["--password=hush"]}},
     "digest": {"image": {"digest": "latest"}},
     "hosts": {"ingress": {"hosts": ["*.example"]}},
     "runAsUser": {"podSecurityContext": {"runAsUser": 0}},
@@ -37,6 +39,13 @@ CONTRADICTIONS: dict[str, Values] = {
     },
     "autoscaling.enabled means nothing with metadata.pg.embedded": TRIAL
     | {"autoscaling": {"enabled": True}},
+    "follower.operator needs follower.namespace and follower.secret": OWN_SECRET
+    | {"follower": {"operator": "zalando"}},
+    "follower.operator means nothing without metadata.pg.enabled": {
+        "follower": {"operator": "zalando", "namespace": "postgres", "secret": "a"}
+    },
+    "follower.namespace is that of the release": OWN_SECRET
+    | {"follower": {"operator": "cnpg", "namespace": "seldon-system", "secret": "a"}},
     "auth.oidc.audiences is empty": {"auth": {"oidc": {"issuers": ["https://keycloak.example"]}}},
     "auth.allowAnonymous means nothing beside auth.oidc.issuers": {
         "auth": ISSUER["auth"] | {"allowAnonymous": "read"}

@@ -24,6 +24,10 @@
 {{- end -}}
 {{- end -}}
 
+{{- define "pinakes.followerName" -}}
+{{- printf "%s-follower" (include "pinakes.fullname" .) -}}
+{{- end -}}
+
 {{/* The version, as names may have it. */}}
 {{- define "pinakes.versionInNames" -}}
 {{- regexReplaceAll "[^a-z0-9]+" (lower .Chart.AppVersion) "-" | trunc 16 | trimAll "-" -}}

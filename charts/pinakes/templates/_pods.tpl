@@ -1,6 +1,5 @@
-{{/* What every pod of the release has in common. */}}
+{{/* What every pod of the release has in common, but for its service account. */}}
 {{- define "pinakes.podSpec" -}}
-serviceAccountName: {{ include "pinakes.serviceAccountName" . }}
 # Variables such as PINAKES_PORT, which Kubernetes makes of Services, are no settings.
 enableServiceLinks: false
 {{- with .Values.image.pullSecrets }}

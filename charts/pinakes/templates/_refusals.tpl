@@ -1,6 +1,7 @@
 {{/* What contradicts itself, or leaves the door open, is not rendered. */}}
 {{- define "pinakes.refusals" -}}
 {{- include "pinakes.databaseRefusals" . -}}
+{{- include "pinakes.followerRefusals" . -}}
 {{- include "pinakes.authRefusals" . -}}
 {{- include "pinakes.wayInRefusals" . -}}
 {{- if and .Values.prometheusRule.enabled (not .Values.serviceMonitor.enabled) -}}
@@ -15,6 +16,20 @@
 {{- end -}}
 {{- if and .embedded $.Values.autoscaling.enabled -}}
 {{- fail "autoscaling.enabled means nothing with metadata.pg.embedded: a trial has one replica" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "pinakes.followerRefusals" -}}
+{{- with .Values.follower -}}
+{{- if and .operator (not (and .namespace .secret)) -}}
+{{- fail "follower.operator needs follower.namespace and follower.secret: name the operator's secret" -}}
+{{- end -}}
+{{- if and .operator (not $.Values.metadata.pg.enabled) -}}
+{{- fail "follower.operator means nothing without metadata.pg.enabled: nobody would read the copy" -}}
+{{- end -}}
+{{- if and .operator (eq .namespace $.Release.Namespace) -}}
+{{- fail "follower.namespace is that of the release: name the operator's secret in metadata.pg.secret" -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -1,0 +1,34 @@
+{{/* What the follower may do: see the one secret, and make the other; each in its namespace. */}}
+
+{{- define "pinakes.followerRole" -}}
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: {{ include "pinakes.followerName" .root }}-{{ .does }}
+  namespace: {{ .namespace }}
+  labels:
+    {{- include "pinakes.labels" .root | nindent 4 }}
+rules:
+  - apiGroups: [""]
+    resources: [secrets]
+    resourceNames: [{{ .secret }}]
+    verbs: [{{ join ", " .verbs }}]
+{{- end -}}
+
+{{- define "pinakes.followerRoleBinding" -}}
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: {{ include "pinakes.followerName" .root }}-{{ .does }}
+  namespace: {{ .namespace }}
+  labels:
+    {{- include "pinakes.labels" .root | nindent 4 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: {{ include "pinakes.followerName" .root }}-{{ .does }}
+subjects:
+  - kind: ServiceAccount
+    name: {{ include "pinakes.followerName" .root }}
+    namespace: {{ .root.Release.Namespace }}
+{{- end -}}
