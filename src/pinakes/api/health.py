@@ -50,7 +50,7 @@ async def healthcheck(request: Request) -> Response:
         "dependency": POSTGRES,
         "status": _platform_status(problem),
         "description": str(problem or "the database answers"),
-        "fetchedAt": write_time(datetime.now(UTC)),
+        "fetchedAt": write_time(state_of(request).last_look),
         "lastActiveFetchedAt": write_time(state_of(request).last_active),
     }
     return json_answer(msgspec.json.encode({"dependenciesHealth": [told]}))
@@ -62,9 +62,10 @@ async def _problem(request: Request) -> CatalogError | None:
     try:
         await catalog_of(request).check()
     except CatalogError as error:
-        state.is_available = False
+        state.is_available, state.last_look = False, datetime.now(UTC)
         return error
-    state.is_available, state.last_active = True, datetime.now(UTC)
+    state.is_available, state.last_look = True, datetime.now(UTC)
+    state.last_active = state.last_look
     return None
 
 

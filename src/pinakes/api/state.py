@@ -16,6 +16,7 @@ class ServerState:
     """Whether it still answers, but wants to be asked no more."""
     is_available: bool = False
     """Whether the catalogue could be asked at the last look."""
+    last_look: datetime | None = None
     last_active: datetime | None = None
     """When a look last saw the database answer."""
 
