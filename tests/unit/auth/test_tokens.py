@@ -186,6 +186,43 @@ def test_no_claim_whatever_breaks_the_reading_of_a_token(value: Any) -> None:
         refusal(token)
 
 
+def test_each_of_several_issuers_vouches_for_its_own_alone() -> None:
+    one, other = "https://one.example", "https://other.example"
+    keys = {one: KEY, other: OTHER_KEY}
+
+    def publish(issuer: str) -> Provider:
+        async def fetch(url: str) -> bytes:
+            if url.endswith("/keys"):
+                return json.dumps({"keys": [keys[issuer].public_jwk()]}).encode()
+            return json.dumps({"issuer": issuer, "jwks_uri": f"{issuer}/keys"}).encode()
+
+        return Provider(issuer, fetch, print)
+
+    tokens = Tokens({issuer: publish(issuer) for issuer in keys}, [AUDIENCE], ClaimNames(), Clock())
+
+    async def story() -> None:
+        for issuer, key in keys.items():
+            assert (await tokens.caller(sign(key, ADA | {"iss": issuer}))).id == "ada"
+        for issuer, key in ((one, OTHER_KEY), (other, KEY)):
+            with pytest.raises(TokenRefused):
+                await tokens.caller(sign(key, ADA | {"iss": issuer}))
+
+    asyncio.run(story())
+
+
+def test_the_token_of_a_pod_names_its_service_account() -> None:
+    account = "system:serviceaccount:seldon:request-logger"
+    claims = {
+        "iss": ISSUER,
+        "aud": [AUDIENCE],
+        "exp": NOW + 60,
+        "nbf": NOW,
+        "sub": account,
+        "kubernetes.io": {"namespace": "seldon", "serviceaccount": {"name": "request-logger"}},
+    }
+    assert caller(sign(KEY, claims, typ=None)).id == account
+
+
 # How long a token is good
 
 
