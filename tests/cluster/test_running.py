@@ -129,7 +129,7 @@ def await_ready(server: RunningServer) -> None:
     end = time.monotonic() + 30
     while readiness(server) != 200:
         assert time.monotonic() < end, httpx.get(f"{server.admin_url}/readyz").text
-        time.sleep(0.1)
+        time.sleep(0.1)  # between looks, not instead of one
 
 
 def register(server: RunningServer) -> None:
