@@ -39,7 +39,6 @@ class Access:
 
 
 NOTHING = frozenset[str]()
-NO_ACCESS = Access(NOTHING, NOTHING)
 READ_ACCESS = Access(None, NOTHING)
 FULL_ACCESS = Access(None, None)
 

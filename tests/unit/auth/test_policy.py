@@ -12,13 +12,14 @@ from pinakes.auth.caller import Caller
 from pinakes.auth.policy import read_policy
 from pinakes.auth.policy_file import PolicyFile
 from pinakes.auth.writers import Writers
-from pinakes.catalog.access import FULL_ACCESS, NO_ACCESS, READ_ACCESS, Access
+from pinakes.catalog.access import FULL_ACCESS, READ_ACCESS, Access
 from pinakes.mounted import UnusableError
 from pinakes.telemetry import Event, PolicyRead, PolicyRefused
 
 ADA = Caller("ada", groups=("analysts",))
 BOB = Caller("bob", groups=("analysts", "interns"))
 NONE = frozenset[str]()
+NO_ACCESS = Access(NONE, NONE)
 
 
 def grant(action: str, resource: str) -> dict[str, str]:
