@@ -45,8 +45,8 @@ class MemoryStore:
         self._revisions: dict[ModelKey, list[Revision]] = {}
         self._records: list[RuntimeRecord] = []
 
-    async def check(self) -> None:
-        pass
+    async def check(self) -> Sequence[str]:
+        return ()
 
     async def create_model(self, model: Model, change: Change) -> None:
         if model.key in self._models:

@@ -62,7 +62,8 @@ from pinakes.telemetry import (
     Telemetry,
 )
 
-MIGRATION_RETRY_SECONDS = 2.0
+MIGRATION_RETRY_SECONDS = 5.0
+"""No sooner, for the last login may have been refused, and a server lock out who comes often."""
 DRAIN_SECONDS = 5.0
 """How long it takes until nobody in a cluster sends requests to a pod any more."""
 
@@ -281,7 +282,7 @@ def migration_reader(database: ConfiguredDatabase) -> ConnectionReader:
 async def _pool(
     conninfo: Callable[[], str], telemetry: Telemetry, stack: AsyncExitStack
 ) -> Connections:
-    pool = await stack.enter_async_context(Pool(conninfo))
+    pool = await stack.enter_async_context(Pool(conninfo, telemetry.notice))
     telemetry.metrics.read_from(pool.readings)
     return pool
 

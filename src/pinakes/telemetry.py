@@ -81,6 +81,18 @@ class MigrationFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class CredentialsRefused:
+    """The newest credentials for the database do not work; what was in use before goes on."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialsRenewed:
+    """The newest credentials for the database work, and are in use from now on."""
+
+
+@dataclass(frozen=True, slots=True)
 class EmbeddedServerDied:
     """The embedded PostgreSQL ended unasked; it is started again."""
 
@@ -184,6 +196,8 @@ Event = (
     | ServerStopped
     | DatabaseMigrated
     | MigrationFailed
+    | CredentialsRefused
+    | CredentialsRenewed
     | EmbeddedServerDied
     | TokenRefused
     | KeysRead
@@ -328,6 +342,8 @@ class Metrics:
                 | ServerStopped()
                 | DatabaseMigrated()
                 | MigrationFailed()
+                | CredentialsRefused()
+                | CredentialsRenewed()
                 | KeysRead()
                 | PolicyRead()
                 | PolicyRefused()

@@ -1,5 +1,6 @@
 """How the server is: for Kubernetes, for Prometheus, and for the clients of the platform."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -31,42 +32,43 @@ async def readyz(request: Request) -> Response:
     state = state_of(request)
     if state.is_stopping:
         return error_answer(ServerStopping())
-    problem = await _problem(request)
-    if problem is None:
-        state.was_ready = True
+    problem, warnings = await _look(request)
+    state.was_ready |= problem is None
+    if problem is None and not warnings:
         return json_answer(b'{"status":"ok"}')
-    if not _is_ready_beside(problem, state):
+    if problem and not _is_ready_beside(problem, state):
         return error_answer(problem)
     status = "disabled" if isinstance(problem, CatalogDisabled) else "degraded"
-    return json_answer(msgspec.json.encode({"status": status, "message": str(problem)}))
+    message = str(problem or "; ".join(warnings))
+    return json_answer(msgspec.json.encode({"status": status, "message": message}))
 
 
 async def healthcheck(request: Request) -> Response:
     """Answer as the platform does: one dependency there is, and all of them are that one."""
     if request.path_params["dependency"] not in (ALL, POSTGRES):
         raise NoSuchPath(f"there is no dependency but {ALL} and {POSTGRES}")
-    problem = await _problem(request)
+    problem, warnings = await _look(request)
     told = {
         "dependency": POSTGRES,
         "status": _platform_status(problem),
-        "description": str(problem or "the database answers"),
+        "description": str(problem or "; ".join(["the database answers", *warnings])),
         "fetchedAt": write_time(state_of(request).last_look),
         "lastActiveFetchedAt": write_time(state_of(request).last_active),
     }
     return json_answer(msgspec.json.encode({"dependenciesHealth": [told]}))
 
 
-async def _problem(request: Request) -> CatalogError | None:
-    """Ask the catalogue now; return why it cannot answer, None where it can."""
+async def _look(request: Request) -> tuple[CatalogError | None, Sequence[str]]:
+    """Ask the catalogue now; return why it cannot answer, or what to mend although it can."""
     state = state_of(request)
     try:
-        await catalog_of(request).check()
+        warnings = await catalog_of(request).check()
     except CatalogError as error:
         state.is_available, state.last_look = False, datetime.now(UTC)
-        return error
+        return error, ()
     state.is_available, state.last_look = True, datetime.now(UTC)
     state.last_active = state.last_look
-    return None
+    return None, warnings
 
 
 def _is_ready_beside(problem: CatalogError, state: ServerState) -> bool:

@@ -1,5 +1,6 @@
 """The verbs that every door uses."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pinakes.catalog.access import Access
@@ -19,9 +20,12 @@ class ModelCatalog:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def check(self) -> None:
-        """Return if the catalogue can answer now; raise CatalogError, which says why not."""
-        await self._store.check()
+    async def check(self) -> Sequence[str]:
+        """Return if the catalogue can answer now: what should be mended all the same.
+
+        Raises CatalogError, which says why it cannot.
+        """
+        return await self._store.check()
 
     async def create_model(self, model: Model, change: Change, access: Access) -> None:
         """Register a new model. Raises WriteForbidden before it says anything else."""

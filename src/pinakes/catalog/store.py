@@ -16,8 +16,8 @@ class Store(Protocol):
     delete appends a Revision in the same transaction.
     """
 
-    async def check(self) -> None:
-        """Return if the store can be asked now."""
+    async def check(self) -> Sequence[str]:
+        """Return if the store can be asked now: what should be mended all the same."""
         ...
 
     async def create_model(self, model: Model, change: Change) -> None:

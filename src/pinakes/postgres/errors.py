@@ -14,20 +14,66 @@ from pinakes.catalog.errors import CatalogUnavailable, SchemaMismatch
 
 NOT_MIGRATED = "the database has no catalogue, or an older one: run 'pinakes migrate'"
 
-UNAVAILABLE = {
-    "25006": "the database is read-only at the moment",
-    "3F000": NOT_MIGRATED,
-    "42501": "the database role lacks a privilege on the catalogue",
-    "42703": NOT_MIGRATED,
-    "42P01": NOT_MIGRATED,
-    "53100": "the database's disk is full",
-    "53200": "the database is out of memory",
-    "53300": "the database has no connection left",
-    "55P03": "the database is busy with a lock; try again",
-    "57014": "the database took too long for this and was stopped",
-    "57P03": "the database is starting up or shutting down",
+
+class AnswerLost(CatalogUnavailable):
+    """The database was asked, and its answer did not arrive: the connection died, or time is up."""
+
+
+class TryAgain(CatalogUnavailable):
+    """Nothing has changed, and the same may be asked again at once."""
+
+
+class TakesNoWrites(TryAgain):
+    """Nothing has changed; another server may be the one that takes writes by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What the user is told of a failed statement; its kind says what may be done about it."""
+
+    told: str
+    kind: type[CatalogUnavailable] = CatalogUnavailable
+
+
+LOST = Failure("the connection to the database was lost", AnswerLost)
+NO_CATALOGUE = Failure(NOT_MIGRATED, SchemaMismatch)
+
+FAILURES = {
+    "08000": LOST,
+    "08001": LOST,
+    "08003": LOST,
+    "08004": LOST,
+    "08006": LOST,
+    "08007": LOST,
+    "08P01": LOST,
+    "0A000": Failure("the catalogue was changed meanwhile; try again", TryAgain),
+    "25006": Failure("the database is read-only at the moment", TakesNoWrites),
+    "25P03": LOST,
+    "26000": Failure("a pooler has mixed up the connections to the database", TryAgain),
+    "3D000": Failure("the database named in the configuration does not exist"),
+    "3F000": NO_CATALOGUE,
+    "40001": Failure("the database is busy with other changes; try again", TryAgain),
+    "40P01": Failure("the database is busy with other changes; try again", TryAgain),
+    "42501": Failure("the database role lacks a privilege on the catalogue"),
+    "42703": NO_CATALOGUE,
+    "42P01": NO_CATALOGUE,
+    "42P05": Failure("a pooler has mixed up the connections to the database", TryAgain),
+    "53100": Failure("the database's disk is full"),
+    "53200": Failure("the database is out of memory"),
+    "53300": Failure("the database has no connection left"),
+    "53400": Failure("the database has reached a limit of its configuration"),
+    "55P03": Failure("the database is busy with a lock; try again", TryAgain),
+    "57014": Failure("the database took too long for this and was stopped"),
+    "57P01": LOST,
+    "57P02": LOST,
+    "57P03": LOST,
+    "57P05": LOST,
 }
-"""SQLSTATE to what the user is told; an error that is not here is our own fault."""
+"""SQLSTATE to what becomes of it; an error that is not here is our own fault.
+
+From PostgreSQL's appendix of error codes. That the server ends a connection (class 08 and 57P0x)
+says nothing of what became of a change that it was asked for: it may have been made before.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +82,11 @@ class ConnectFailure:
 
     kind: str
     told: str
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the server refused the login, which it may count and punish."""
+        return self.kind in {"login", "pg_hba"}
 
 
 CONNECT_FAILURES = [
@@ -111,19 +162,18 @@ def explain_connect_failure(error: Exception) -> ConnectFailure:
     return next(reasons, UNKNOWN_FAILURE)
 
 
-class AnswerLost(CatalogUnavailable):
-    """The database was asked, and its answer did not arrive: the connection died, or time is up."""
-
-
 @contextmanager
 def in_catalogue_words() -> Generator[None, None, None]:
     """Turn what the driver raises inside into CatalogUnavailable, where it is the database's."""
     try:
         yield
     except psycopg.Error as error:
-        if told := UNAVAILABLE.get(error.sqlstate or ""):
-            kind = SchemaMismatch if told == NOT_MIGRATED else CatalogUnavailable
-            raise kind(told) from error
-        if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
-            raise AnswerLost("the connection to the database was lost") from error
-        raise
+        failure = FAILURES.get(error.sqlstate or "")
+        if failure is None and isinstance(error, CONNECTION_LOST):
+            failure = LOST
+        if failure is None:
+            raise
+        raise failure.kind(failure.told) from error
+
+
+CONNECTION_LOST = (psycopg.OperationalError, psycopg.InterfaceError)

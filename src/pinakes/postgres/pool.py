@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from typing import Any, Protocol, Self
+import random
+import time
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from typing import Any, Protocol, Self, cast
 
 import psycopg
 from psycopg import AsyncConnection
@@ -14,7 +16,8 @@ from psycopg.adapt import Loader
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from pinakes.catalog.errors import CatalogError, CatalogUnavailable
-from pinakes.postgres.errors import ConnectFailure, explain_connect_failure
+from pinakes.postgres.hosts import Connection
+from pinakes.postgres.logins import Describe, Logins, Notice
 from pinakes.postgres.rows import Row
 from pinakes.telemetry import Reading
 
@@ -25,6 +28,12 @@ CHECKOUT_SECONDS = 4.0
 RECONNECT_SECONDS = 4.0
 """After failing for so long the pool gives a connection up and is ready to try a new one at once,
 where it would else wait ever longer between attempts."""
+LOOK_SECONDS = 1.0
+"""Between looks at whether other credentials are due."""
+RENEW_SECONDS = 1800.0
+"""How old a connection may get: shorter than what two generations of credentials overlap."""
+RENEW_AGAIN_SECONDS = 1.0
+FOREVER = 10 * 365 * 86400.0
 BUSY = "all of its connections are in use"
 CONNECTING = "it has not answered yet"
 SESSION = (
@@ -46,10 +55,6 @@ GAUGES = {
 }
 """What is told of the pool: the metric's name to psycopg_pool's key, and what it means."""
 
-FAILURES = "pinakes_connect_failures"
-
-Connection = AsyncConnection[Row]
-
 # The driver's own log names hosts and users; what fails is told in our words instead.
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
 logging.getLogger("psycopg").propagate = False
@@ -60,6 +65,14 @@ class Connections(Protocol):
 
     def connection(self) -> AbstractAsyncContextManager[Connection]:
         """Lend a connection; raises CatalogError where there is none to be had."""
+        ...
+
+    async def renew(self) -> bool:
+        """Replace every connection by one to a server that takes writes; say if there is one."""
+        ...
+
+    def warnings(self) -> Sequence[str]:
+        """Say what should be mended although connections can be had."""
         ...
 
 
@@ -75,25 +88,41 @@ class NoConnections:
         raise self._reason.with_traceback(None)  # else it would grow with every raise
         yield
 
+    async def renew(self) -> bool:
+        """Say that there is no server."""
+        return False
+
+    def warnings(self) -> Sequence[str]:
+        """Say nothing: the reason says it all."""
+        return ()
+
 
 class Pool:
     """A pool of connections to one database, each in autocommit.
 
-    ``conninfo`` is asked anew for every connection that is made.
+    ``describe`` is asked anew for every connection that is made. A connection that works is only
+    ever replaced after a new one could be made (decision 0023).
     """
 
-    def __init__(self, conninfo: Callable[[], str]) -> None:
-        self._conninfo = conninfo
-        self._failure = ""
-        self._failures: Counter[str] = Counter()
-        self._is_unconfigured = False
+    def __init__(self, describe: Describe, notice: Notice = lambda _: None) -> None:
+        self._logins = Logins(
+            describe,
+            # no prepared statements: a pooler may stand between
+            partial(AsyncConnection[Row].connect, autocommit=True, prepare_threshold=None),
+            notice,
+        )
+        self._changes = 0
+        self._renewing = asyncio.Lock()
+        self._renewed_at = time.monotonic()
+        self._not_renewed_at = -RENEW_AGAIN_SECONDS
+        self._keeping: asyncio.Task[None] | None = None
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-            self._describe,
-            connection_class=self._explaining_connection(),
-            kwargs={"autocommit": True, "prepare_threshold": None},  # a pooler may stand between
+            connection_class=_connection_made_by(self._logins),
             min_size=1,
             max_size=MAX_CONNECTIONS,
             max_waiting=MAX_WAITING,
+            max_lifetime=FOREVER,
+            max_idle=FOREVER,
             timeout=CHECKOUT_SECONDS,
             reconnect_timeout=RECONNECT_SECONDS,
             configure=_configure,
@@ -102,12 +131,14 @@ class Pool:
         )
 
     async def __aenter__(self) -> Self:
-        with suppress(CatalogError):  # which every request is told, until it is mended
-            self._describe()
+        await self._logins.are_due()  # so that a configuration of no use is told at once
         await self._pool.open()
+        self._keeping = asyncio.create_task(self._keep_current())
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if self._keeping:
+            self._keeping.cancel()
         await self._pool.close()
 
     @asynccontextmanager
@@ -116,13 +147,13 @@ class Pool:
 
         Raises CatalogUnavailable where none is to be had in time, and says why.
         """
-        if self._is_unconfigured:
-            self._describe()  # raises at once, instead of after a wait for nothing
+        if self._logins.unreadable and not self._logins.have_worked:
+            raise self._logins.unreadable.with_traceback(None)  # instead of a wait for nothing
         try:
             connection = await self._take_living()
         except PoolTimeout as error:
             raise CatalogUnavailable(
-                f"the database is away: {self._failure or self._why_waiting()}"
+                f"the database is away: {self._logins.failure or self._why_waiting()}"
             ) from error
         except TooManyRequests as error:
             raise CatalogUnavailable("too many requests wait for the database") from error
@@ -131,30 +162,54 @@ class Pool:
         finally:
             await self._pool.putconn(connection)
 
+    async def renew(self) -> bool:
+        """Replace every connection if a new one can be made; say whether it could.
+
+        Those in use are replaced when they come back.
+        """
+        asked_at = time.monotonic()
+        async with self._renewing:
+            if self._renewed_at > asked_at:
+                return True
+            if time.monotonic() < self._not_renewed_at + RENEW_AGAIN_SECONDS:
+                return False
+            return await self._renew()
+
+    async def _renew(self) -> bool:
+        try:
+            connection = await self._logins.connect_with_newest()
+        except (CatalogError, psycopg.Error):
+            self._not_renewed_at = time.monotonic()
+            return False
+        await connection.close()
+        self._changes = self._logins.changes
+        self._renewed_at = time.monotonic()
+        await self._pool.drain()
+        return True
+
+    def warnings(self) -> Sequence[str]:
+        """Say why the newest credentials are not in use, where they are not."""
+        problem = self._logins.problem
+        return [f"the newest credentials for the database do not work: {problem}"] * bool(problem)
+
     def readings(self) -> Iterator[Reading]:
         """Tell how the pool is."""
         stats = self._pool.get_stats()
         for name, (key, description) in GAUGES.items():
             yield Reading(name, description, stats.get(key, 0))
-        for kind, count in self._failures.items():
-            yield Reading(FAILURES, "Connections not made, by class", count, ("class", kind))
+        yield from self._logins.readings()
+
+    async def _keep_current(self) -> None:
+        """Follow the credentials, and let no connection get old; neither costs one that works."""
+        lifetime = RENEW_SECONDS * random.uniform(0.8, 1)  # noqa: S311 - so that not all come at once
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            are_due = await self._logins.are_due() or self._logins.changes != self._changes
+            if are_due or time.monotonic() > self._renewed_at + lifetime:
+                await self.renew()
 
     def _why_waiting(self) -> str:
         return BUSY if self._pool.get_stats()["pool_size"] else CONNECTING
-
-    def _note(self, failure: ConnectFailure) -> None:
-        self._failure = failure.told
-        self._failures[failure.kind] += 1
-
-    def _describe(self) -> str:
-        try:
-            conninfo = self._conninfo()
-        except CatalogError as error:
-            self._note(ConnectFailure("configuration", str(error)))
-            self._is_unconfigured = True
-            raise
-        self._is_unconfigured = False
-        return conninfo
 
     async def _take_living(self) -> Connection:
         """Take a connection that the server has not closed; give the dead ones back to be buried.
@@ -168,22 +223,16 @@ class Pool:
             await connection.close()
             await self._pool.putconn(connection)
 
-    def _explaining_connection(self) -> type[Connection]:
-        """Make a class of connections that tells this pool why one could not be made."""
-        pool = self
 
-        class ExplainingConnection(AsyncConnection[Row]):
-            @classmethod
-            async def connect(cls, *args: Any, **kwargs: Any) -> Self:  # noqa: ANN401
-                try:
-                    connection = await super().connect(*args, **kwargs)
-                except (psycopg.Error, OSError, UnicodeError) as error:
-                    pool._note(explain_connect_failure(error))
-                    raise
-                pool._failure = ""
-                return connection
+def _connection_made_by(logins: Logins) -> type[Connection]:
+    """Make a class of connections, which is what the pool asks for a new one."""
 
-        return ExplainingConnection
+    class MadeConnection(AsyncConnection[Row]):
+        @classmethod
+        async def connect(cls, *_: Any, **__: Any) -> Self:  # noqa: ANN401
+            return cast("Self", await logins.connect())
+
+    return MadeConnection
 
 
 class _Bytes(Loader):

@@ -1,8 +1,9 @@
 """The one implementation of Store."""
 
 import asyncio
+import random
 import sys
-from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -26,16 +27,20 @@ from pinakes.catalog.model import Model, ModelKey
 from pinakes.catalog.revision import Change, Revision
 from pinakes.catalog.runtime import RuntimeMetadata
 from pinakes.postgres import rows
-from pinakes.postgres.errors import AnswerLost, in_catalogue_words
+from pinakes.postgres.errors import AnswerLost, TakesNoWrites, TryAgain, in_catalogue_words
+from pinakes.postgres.hosts import Connection
 from pinakes.postgres.migrate import Applied, latest, objection, shipped
 from pinakes.postgres.pages import select_page
-from pinakes.postgres.pool import Connection, Connections
+from pinakes.postgres.pool import Connections
 from pinakes.postgres.rows import Row
 from pinakes.postgres.statements import load_statements
 from pinakes.telemetry import Reading
 
 ANSWER_SECONDS = 9.0
 """No method takes longer: the API promises an answer within ten seconds."""
+
+AGAIN_SECONDS = 0.1
+SETTLE_SECONDS = 0.2
 
 CHUNK = 16 if capabilities.has_stream_chunked() else 1
 """Rows taken from the server at a time: a bound on the memory that one page may need."""
@@ -71,13 +76,14 @@ class PostgresStore:
         self._schema_version = 0
         self._running: set[asyncio.Task[Any]] = set()
 
-    async def check(self) -> None:
+    async def check(self) -> Sequence[str]:
         """Return if the database answers and this version works with its schema."""
         found = await self._read(self._statements["list_migrations"], {})
         applied = [Applied(*row) for row in found.rows]
         self._schema_version = latest(applied)
         if problem := objection(self._shipped, applied):
             raise SchemaMismatch(problem)
+        return self._connections.warnings()
 
     def readings(self) -> Iterator[Reading]:
         """Tell how far the schema was when it was last looked at; 0 before that."""
@@ -88,20 +94,20 @@ class PostgresStore:
         """Keep a new model."""
         values = rows.values_of_model(model) | rows.values_of_change(change)
         try:
-            await self._write("create_model", values)
+            await self._change("create_model", values)
         except UniqueViolation as error:
             raise ModelAlreadyExists(model.uri, model.project) from error
 
     async def update_model(self, model: Model, change: Change) -> None:
         """Replace all of a model but its key and creation time."""
         values = rows.values_of_model(model) | rows.values_of_change(change)
-        if not await self._write("update_model", values):
+        if not await self._change("update_model", values):
             raise ModelNotFound(model.uri, model.project)
 
     async def delete_model(self, key: ModelKey, change: Change) -> None:
         """Forget a model."""
         values = rows.values_of_key(key) | rows.values_of_change(change)
-        if not await self._write("delete_model", values):
+        if not await self._change("delete_model", values):
             raise ModelNotFound(key.uri, key.project)
 
     async def list_models(self, listing: ModelListing) -> ModelPage:
@@ -126,12 +132,67 @@ class PostgresStore:
         found = await self._read(statement, values, page_of(listing.size))
         return RuntimePage([rows.record_of(row) for row in found.rows], found.more)
 
-    async def _write(self, name: str, values: Values) -> int:
-        """Run one statement, which is one transaction; return how many rows it has written."""
+    async def _change(self, name: str, values: Values) -> int:
+        """Change a model by one statement, which is one transaction; return how many changed.
+
+        Where its answer is lost, what became of it is found out. Raises CatalogUnavailable, which
+        says so, where that cannot be known in time.
+        """
         try:
-            return await self._in_time(self._execute(self._statements[name], values))
+            return await self._in_time(self._make(self._statements[name], values))
         except AnswerLost as error:
             raise CatalogUnavailable(f"{error}; whether the change was made is unknown") from error
+
+    async def _make(self, statement: bytes, values: Values) -> int:
+        try:
+            return await self._execute_again(statement, values)
+        except AnswerLost:
+            return await self._settle(statement, values)
+
+    async def _settle(self, statement: bytes, values: Values) -> int:
+        """Find out whether a change was made, and make it if it was not, until time is up.
+
+        The lost one may still be under way, but both cannot be made: the id of a change is unique,
+        so the later of the two waits for the earlier, and then fails.
+        """
+        while True:
+            try:
+                return await self._make_unless_made(statement, values)
+            except CatalogUnavailable:
+                await asyncio.sleep(SETTLE_SECONDS)
+
+    async def _make_unless_made(self, statement: bytes, values: Values) -> int:
+        if await self._was_made(values):
+            return 1
+        try:
+            made = await self._execute_again(statement, values)
+        except UniqueViolation:
+            if not await self._was_made(values):
+                raise
+            return 1
+        return made or int(await self._was_made(values))
+
+    async def _was_made(self, values: Values) -> bool:
+        found = await self._fetch(self._statements["find_change"], values, UNBOUNDED)
+        return bool(found.rows)
+
+    async def _write(self, name: str, values: Values) -> None:
+        """Run a statement that may be run twice."""
+        try:
+            await self._in_time(self._execute_again(self._statements[name], values))
+        except AnswerLost:
+            await self._in_time(self._execute_again(self._statements[name], values))
+
+    async def _execute_again(self, statement: bytes, values: Values) -> int:
+        """Execute; once more where nothing happened but may happen now."""
+        try:
+            return await self._execute(statement, values)
+        except TakesNoWrites:
+            if not await self._connections.renew():
+                raise
+        except TryAgain:
+            await asyncio.sleep(random.uniform(0, AGAIN_SECONDS))  # noqa: S311 - apart from others
+        return await self._execute(statement, values)
 
     async def _execute(self, statement: bytes, values: Values) -> int:
         async with self._connections.connection() as connection:
@@ -143,10 +204,10 @@ class PostgresStore:
         return await self._in_time(self._fetch_again(statement, values, bounds))
 
     async def _fetch_again(self, statement: bytes, values: Values, bounds: Bounds) -> "_Found":
-        """Fetch; once more where the connection died under it, for a read may be repeated."""
+        """Fetch; once more where it failed for a reason that passes: a read may be repeated."""
         try:
             return await self._fetch(statement, values, bounds)
-        except AnswerLost:
+        except (AnswerLost, TryAgain):
             return await self._fetch(statement, values, bounds)
 
     async def _fetch(self, statement: bytes, values: Values, bounds: Bounds) -> "_Found":

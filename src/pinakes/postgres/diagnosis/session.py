@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from pinakes.catalog.errors import CatalogUnavailable
-from pinakes.postgres.errors import NOT_MIGRATED, UNAVAILABLE
+from pinakes.postgres.errors import FAILURES, NOT_MIGRATED
 from pinakes.postgres.migrate import Applied, MigrationError, objection, pending, shipped
 from pinakes.postgres.pool import SESSION
 from pinakes.postgres.statements import FOLDER, NAME, for_schema, load_statements
@@ -206,5 +206,6 @@ def _in_words() -> Generator[None, None, None]:
     try:
         yield
     except psycopg.Error as error:
-        said = UNAVAILABLE.get(error.sqlstate or "") or "the server refused"
+        failure = FAILURES.get(error.sqlstate or "")
+        said = failure.told if failure else "the server refused"
         raise QuestionFailed(f"{said} ({error.diag.message_primary or error})") from error

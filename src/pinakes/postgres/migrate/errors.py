@@ -45,7 +45,7 @@ def _in_own_words(what: str) -> Generator[None, None, None]:
         raise StepBusy(f"{what} met a lock of another session") from error
     except errors.InsufficientPrivilege as error:
         raise MigrationError(f"{what}: {NO_PRIVILEGE}") from error
-    except psycopg.ProgrammingError as error:
+    except (psycopg.ProgrammingError, psycopg.NotSupportedError) as error:
         raise _refused(what, error) from error
 
 

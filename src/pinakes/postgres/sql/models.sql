@@ -66,3 +66,9 @@ select verb, before, after, change_id, actor, door, request_id, changed_at
 from {schema}.model_revisions
 where uri = %(uri)s and project = %(project)s
 order by serial
+
+-- name: find_change
+-- Whether a change was made.
+select 1
+from {schema}.model_revisions
+where change_id = %(change_id)s
