@@ -1,7 +1,8 @@
 """An API server of our own: HTTPS, one namespaced resource, and a Role for each request.
 
-It answers as Kubernetes does: lists by field selector, streams with bookmarks, versions that are
-forgotten (410), server-side apply that changes no version where it changes nothing.
+It answers as Kubernetes does: what it serves, one secret by its name, lists by field selector,
+streams with bookmarks, versions that are forgotten (410), server-side apply that changes no version
+where it changes nothing.
 """
 
 import json
@@ -25,6 +26,18 @@ Place = tuple[str, str]
 
 PATIENCE_SECONDS = 30
 TOKEN = "of this pod"
+
+SECRETS = {"name": "secrets", "singularName": "secret", "namespaced": True, "kind": "Secret"}
+DISCOVERY: Mapping[str, Json] = {
+    "/api": {"kind": "APIVersions", "versions": ["v1"]},
+    "/apis": {"kind": "APIGroupList", "groups": []},
+    "/api/v1": {
+        "kind": "APIResourceList",
+        "groupVersion": "v1",
+        "resources": [SECRETS | {"verbs": ["get", "list", "watch", "patch", "create"]}],
+    },
+}
+"""What kubectl asks for first: everybody may know it."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +151,13 @@ def merged_with(there: Json, wanted: Json) -> Json:
 
 
 def status(code: int) -> Json:
-    reasons = {401: "Unauthorized", 403: "Forbidden", 410: "Expired", 500: "InternalError"}
+    reasons = {
+        401: "Unauthorized",
+        403: "Forbidden",
+        404: "NotFound",
+        410: "Expired",
+        500: "InternalError",
+    }
     message = "it may quote what was sent: hunter2"
     return {"kind": "Status", "code": code, "reason": reasons.get(code, ""), "message": message}
 
@@ -166,6 +185,16 @@ class Handler(BaseHTTPRequestHandler):
         return self.server.cluster
 
     def do_GET(self) -> None:
+        path = urlsplit(self.path).path
+        if path in DISCOVERY:
+            self.answer(200, DISCOVERY[path])
+        elif path.endswith("/secrets"):
+            self.answer_many()
+        elif (place := self.admitted("get", path.rpartition("/")[2])) is not None:
+            found = self.cluster.secrets.get(place)
+            self.answer(200 if found else 404, found or status(404))
+
+    def answer_many(self) -> None:
         query = dict(parse_qsl(urlsplit(self.path).query))
         verb = "watch" if query.get("watch") == "true" else "list"
         name = query.get("fieldSelector", "").removeprefix("metadata.name=")

@@ -48,9 +48,7 @@ def cnpg(documents: Documents, user: str | None) -> Login:
 
 def crunchy(documents: Documents, user: str | None) -> Login:
     """Read ``CLUSTER-pguser-USER``, never its PgBouncer, and ``CLUSTER-cluster-cert``."""
-    secrets = secrets_in(documents)
-    secret = _login_among(secrets, user)
-    return Login(_values(secret), _authority_among(secrets), _origin_of(secret))
+    return _login_as_it_is(secrets_in(documents), user)
 
 
 class _Rds(msgspec.Struct):
@@ -61,8 +59,13 @@ class _Rds(msgspec.Struct):
     dbname: str | None = None
 
 
-def rds(documents: Documents, user: str | None) -> Login:  # noqa: ARG001 - one login a secret
-    """Read the secret string of Secrets Manager."""
+def rds(documents: Documents, user: str | None) -> Login:
+    """Read the secret string of Secrets Manager, or a secret that has its parts as keys.
+
+    External Secrets makes such ones of it.
+    """
+    if secrets := secrets_in(documents):
+        return _login_as_it_is(secrets, user)
     told = _read(documents, _Rds, "the secret string of Secrets Manager")
     values = {
         "host": told.host,
@@ -141,6 +144,12 @@ def _read(documents: Documents, shape: type[Told], what: str) -> Told:
     except (ValueError, msgspec.ValidationError) as error:
         reason = f": {error}" if isinstance(error, msgspec.ValidationError) else ""
         raise BridgeError(f"what was given is not {what}{reason}") from None
+
+
+def _login_as_it_is(secrets: Sequence[Manifest], user: str | None) -> Login:
+    """Take a secret by its word, its host too."""
+    secret = _login_among(secrets, user)
+    return Login(_values(secret), _authority_among(secrets), _origin_of(secret))
 
 
 def _login_among(secrets: Sequence[Manifest], user: str | None) -> Manifest:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 
 from pinakes.bridge.errors import BridgeError
 from pinakes.bridge.follower import Following
-from pinakes.bridge.manifest import NAME, NAMESPACE
 from pinakes.bridge.operators import BRIDGES
+from pinakes.cli.cluster import can_be, secret_reference
 from pinakes.cli.failure import CommandFailed
 from pinakes.kubernetes.errors import ClusterError
 from pinakes.kubernetes.pod import Pod
@@ -34,7 +34,7 @@ def add_follow(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--follow",
         metavar="NAMESPACE/SECRET",
-        type=_reference,
+        type=secret_reference,
         help="in a pod: copy this secret of the cluster at once, and whenever it changes",
     )
 
@@ -60,23 +60,11 @@ def run(
         raise CommandFailed(str(error)) from error
 
 
-def _reference(text: str) -> SecretReference:
-    namespace, _, name = text.partition("/")
-    reference = SecretReference(namespace, name)
-    if not _can_be(reference):
-        raise argparse.ArgumentTypeError("expected NAMESPACE/SECRET")
-    return reference
-
-
-def _can_be(reference: SecretReference) -> bool:
-    return bool(NAMESPACE.fullmatch(reference.namespace) and NAME.fullmatch(reference.name))
-
-
 def _target(arguments: argparse.Namespace, pod: Pod) -> SecretReference:
     """Return which secret is written: in the namespace of the pod unless another one is named."""
     namespace = pod.namespace() if arguments.namespace is None else arguments.namespace
     target = SecretReference(namespace, arguments.name)
-    if not _can_be(target):
+    if not can_be(target):
         raise CommandFailed("the secret to write, or --namespace, has a name that none can have")
     if target == arguments.follow:
         raise CommandFailed(f"{target} would be a copy of itself")
@@ -88,6 +76,8 @@ def _refuse_what_does_not_go_with_it(arguments: argparse.Namespace) -> None:
         raise CommandFailed(f"--follow reads a cluster's secret: of {', '.join(OF_CLUSTERS)} alone")
     if arguments.file != "-":
         raise CommandFailed("-f does not go with --follow, which reads the cluster's secret")
+    if arguments.from_cluster is not None:
+        raise CommandFailed("--from-cluster does not go with --follow, which reads one secret")
     for name, option in OF_THE_SOURCE.items():
         if getattr(arguments, name) not in (None, False):
             problem = "does not go with --follow: the login is that of the secret that is followed"

@@ -16,6 +16,7 @@ from pinakes.bridge.operators import BRIDGES
 from pinakes.bridge.page import Login, page_manifest
 from pinakes.bridge.places import login_of_environment, login_of_uri, password_of
 from pinakes.cli import following
+from pinakes.cli.cluster import add_from_cluster, read_from_cluster
 from pinakes.cli.environment import keep_no_core
 from pinakes.cli.failure import CommandFailed
 from pinakes.cli.terminal import ask_password, is_shown, is_typed, printable
@@ -35,9 +36,9 @@ HELP = "make the secret that Pinakes mounts, or check one"
 
 DESCRIPTION = """\
 Make the Kubernetes secret that says how to connect, from what you know or from what an operator of
-PostgreSQL hands out, and print it as a manifest; or check one that is there. No cluster and no
-server is asked: kubectl brings what is read, and takes what is printed. With --follow alone, in a
-pod, both are the API server's.
+PostgreSQL hands out, and print it as a manifest; or check one that is there. No database is asked,
+and no cluster: kubectl brings what is read, and takes what is printed. Only --from-cluster reads
+the cluster itself, and --follow, in a pod, writes to it as well.
 
 A password is asked for, or read from a file; it is never an argument, which every user of the
 machine could read. Values are checked by the rules that 'pinakes serve' reads them with.
@@ -68,14 +69,20 @@ examples:
 """
 
 FROM = """\
-Print the manifest of a secret made from one that an operator or a cloud hands out. Only the login
-and the certificates of the authority are taken, never a private key. Options win over what is read.
+Print the manifest of a secret made from one that an operator or a cloud hands out: from stdin, a
+file (-f) or the cluster (--from-cluster). Only the login and the certificates of the authority are
+taken, never a private key. Options win over what is read.
 
   zalando    the secret of a role, or those of a whole cluster and --user; and one with ca.crt
   cnpg       CLUSTER-app, and CLUSTER-ca for its ca.crt
   crunchy    CLUSTER-pguser-USER, and CLUSTER-cluster-cert for its ca.crt
-  rds        the secret string of Secrets Manager; the authority is Amazon's: --ca-file
+  rds        the secret string of Secrets Manager, or a secret of a cluster with its parts as keys;
+             the authority is Amazon's: --ca-file
   cloudsql   what 'gcloud sql instances describe --format=json' says of an instance
+
+With --from-cluster NAMESPACE/SECRET, for all but the last, the secret is read in the cluster that
+kubectl knows, or, where KUBECONFIG is not set, in that of the pod that this runs in, whose service
+account needs the verb get on it.
 
 With --follow NAMESPACE/SECRET, in a pod and for the first three, nothing is printed: that secret is
 read from the cluster, and the one that is made of it is applied there, at once and whenever the
@@ -89,6 +96,8 @@ examples:
     pinakes secret from rds --ca-file global-bundle.pem
   gcloud sql instances describe pinakes --format=json |
     pinakes secret from cloudsql --user pinakes --dbname metadata
+  pinakes secret from cnpg --from-cluster postgres/pinakes-db-app \\
+    --from-cluster postgres/pinakes-db-ca | kubectl apply --server-side -n pinakes -f -
   pinakes secret from zalando --dbname metadata \\
     --follow postgres/pinakes.pinakes-db.credentials.postgresql.acid.zalan.do
 """
@@ -163,6 +172,7 @@ def _add_from(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("operator", choices=BRIDGES, metavar="OPERATOR", help=", ".join(BRIDGES))
     _add_target(parser)
     _add_file(parser)
+    add_from_cluster(parser)
     following.add_follow(parser)
 
 
@@ -230,7 +240,8 @@ def _bridge(arguments: argparse.Namespace) -> None:
     else:
         _refuse_terminal()
         bridge = BRIDGES[arguments.operator]
-        _print_secret(arguments, bridge(_documents(arguments), arguments.user))
+        read = _documents if arguments.from_cluster is None else read_from_cluster
+        _print_secret(arguments, bridge(read(arguments), arguments.user))
 
 
 def _refuse_terminal() -> None:

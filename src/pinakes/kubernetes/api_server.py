@@ -1,4 +1,4 @@
-"""Ask the API server for one secret: list it, watch it, apply it."""
+"""Ask the API server for one secret: get it, list it, watch it, apply it."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -74,6 +74,12 @@ class ApiServer:
 
     def __init__(self, pod: Pod) -> None:
         self._pod = pod
+
+    async def get(self, wanted: SecretReference) -> Document:
+        """Read a secret that is to be there."""
+        request = _Request(method="GET", path=wanted.path, verbs=("get",), parameters={})
+        async with self._asking(request, wanted) as answer:
+            return _decode(await answer.aread(), dict[str, object])
 
     async def list(self, wanted: SecretReference) -> Listing:
         """Read a secret, and the version that changes can be watched from."""

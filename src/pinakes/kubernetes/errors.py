@@ -11,7 +11,7 @@ FORBIDDEN = 403
 
 REMEDIES: Mapping[int, str] = {
     401: "it does not know the token of this pod: does its service account still exist?",
-    404: "is there such a namespace?",
+    404: "is there such a namespace, and such a secret in it?",
     415: "it is older than Kubernetes 1.22",
 }
 

@@ -31,6 +31,15 @@ class Pod:
             )
         return cls(f"https://{f'[{host}]' if ':' in host else host}:{port}", ACCOUNT)
 
+    @classmethod
+    def known(cls, environment: Mapping[str, str]) -> Self | None:
+        """Find the same; None where we are no pod, or one without a service account."""
+        try:
+            pod = cls.here(environment)
+        except ClusterError:
+            return None
+        return pod if (pod.account / "token").exists() else None
+
     def namespace(self) -> str:
         """Return the namespace that we run in. Raises ClusterError."""
         return self._read("namespace")
