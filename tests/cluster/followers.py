@@ -4,10 +4,11 @@ import base64
 import json
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -66,17 +67,22 @@ class Follower:
 
 
 @contextmanager
-def running_pod(cluster: Cluster, account: Path, *arguments: str) -> Generator[Follower]:
+def running_pod(
+    cluster: Cluster,
+    account: Path,
+    *arguments: str,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> Generator[Follower]:
     """Run a cluster, and the command as a pod of it, until the block ends."""
     with serving(cluster, account, namespace=TARGET[0]) as url:
         address = urlsplit(url)
-        environment = clean_environment() | {
+        place = {
             "KUBERNETES_SERVICE_HOST": str(address.hostname),
             "KUBERNETES_SERVICE_PORT": str(address.port),
         }
         with subprocess.Popen(
             [sys.executable, str(POD), str(account), *arguments],
-            env=environment,
+            env={**clean_environment(), **place, **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -2,5 +2,6 @@
 
 ``checks`` is the list, in the order of the walk; ``walk`` takes it, and ``finding`` is what comes
 out of each step. The checks themselves stand in one file for each stretch of the way: ``secret``,
-``certificates``, ``network``, ``login``, ``server``, ``schema``; ``report`` prints what was found.
+``copied``, ``certificates``, ``network``, ``login``, ``server``, ``schema``; ``report`` prints what
+was found.
 """

@@ -1,6 +1,6 @@
 """The checks, in the order in which they are taken."""
 
-from pinakes.doctor import certificates, login, network, schema, secret, server
+from pinakes.doctor import certificates, copied, login, network, schema, secret, server
 from pinakes.doctor.finding import Check
 
 DESCRIBED = ("secret.values", "cert.authorities", "cert.pair")
@@ -12,6 +12,7 @@ CHECKS = (
     Check("secret.keys", secret.keys, needs=["secret.source"]),
     Check("secret.values", secret.values, needs=["secret.keys"]),
     Check("secret.modes", secret.modes, needs=["secret.source"]),
+    Check("secret.copy", copied.freshness, needs=["secret.values"]),
     Check("cert.authorities", certificates.authorities, needs=["secret.values"]),
     Check("cert.pair", certificates.pair, needs=["cert.authorities"]),
     Check("cert.expiry", certificates.expiry, needs=DESCRIBED),

@@ -3,12 +3,12 @@
 import shlex
 from dataclasses import replace
 
+from pinakes.doctor.copied import remedy_of_copy
 from pinakes.doctor.finding import Evidence, Verdict, failed, ok, skipped, warning
 from pinakes.doctor.network import tell_stranger
 from pinakes.doctor.reasons import PASSWORD, is_of_password, recognise
 from pinakes.postgres.diagnosis.network import Answer, ask_to_start, each
 from pinakes.postgres.diagnosis.session import Refusal
-from pinakes.postgres.origin import Origin
 from pinakes.postgres.sources import ALIASES
 from pinakes.postgres.statements import quoted
 from pinakes.postgres.tls import SslMode
@@ -147,15 +147,9 @@ def _remedy_of_password(evidence: Evidence) -> str:
     """Say what to do about a password that is wrong: of a copy, that the other may be newer."""
     description = evidence.description
     if description.origin is not None:
-        return COPIED.format(origin=description.origin, remedy=_remedy_of_copy(description.origin))
+        return COPIED.format(origin=description.origin, remedy=remedy_of_copy(description.origin))
     line_end = ", whose value ends in a line end" if description.password_ends_a_line else ""
     return (
         f"correct {evidence.name_of('password')}{line_end}, or give the role that password (in"
         f" psql: \\password {quoted(description.parameters['user'])})"
     )
-
-
-def _remedy_of_copy(origin: Origin) -> str:
-    if origin.is_followed:
-        return "the log of its follower says why it was not copied; to mount it takes a minute more"
-    return "make the copy anew ('pinakes secret from')"

@@ -88,6 +88,11 @@ class Description:
         told = conninfo_to_dict(self.conninfo)
         return {name: str(value) for name, value in told.items() if name != "password"}
 
+    def has_login(self, user: str | None, password: str | None) -> bool:
+        """Say whether it is with these that a connection is made."""
+        told = conninfo_to_dict(self.conninfo)
+        return (told.get("user"), told.get("password")) == (user, password)
+
     @property
     def password_ends_a_line(self) -> bool:
         """Whether a line end is the last of the password, as only a variable can give it."""
