@@ -177,7 +177,7 @@ async def _providers(
 ) -> AsyncGenerator[Mapping[str, Provider], None]:
     """Keep reading the keys of every issuer."""
     providers = {
-        issuer: Provider(issuer, fetch_for(issuer, auth.ca_file), telemetry.notice)
+        issuer: Provider(issuer, fetch_for(issuer, auth.ca_files), telemetry.notice)
         for issuer in auth.issuers
     }
     reading = [asyncio.create_task(provider.keep_reading()) for provider in providers.values()]

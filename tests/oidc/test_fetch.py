@@ -109,12 +109,12 @@ def test_a_provider_of_an_unknown_authority_is_not_believed(
 ) -> None:
     with pytest.raises(FetchError, match="certificate verify failed"):
         get(HttpFetch(), f"{url_of(cluster, 'https')}/keys")
-    assert get(HttpFetch(tmp_path / "ca.crt"), f"{url_of(cluster, 'https')}/keys") == b"keys"
+    assert get(HttpFetch([tmp_path / "ca.crt"]), f"{url_of(cluster, 'https')}/keys") == b"keys"
 
 
 def test_an_authority_that_cannot_be_read_is_named(plain: Server, tmp_path: Path) -> None:
     with pytest.raises(FetchError, match="absent holds no certificates"):
-        get(HttpFetch(tmp_path / "absent"), url_of(plain))
+        get(HttpFetch([tmp_path / "absent"]), url_of(plain))
 
 
 def test_the_api_server_is_shown_the_token_of_the_pod(cluster: Server, tmp_path: Path) -> None:
@@ -148,4 +148,4 @@ def test_a_pod_without_a_token_says_so(cluster: Server, tmp_path: Path) -> None:
     ],
 )
 def test_only_the_api_server_is_asked_as_a_pod(issuer: str, is_api_server: bool) -> None:
-    assert isinstance(fetch_for(issuer, None), ClusterFetch) == is_api_server
+    assert isinstance(fetch_for(issuer, ()), ClusterFetch) == is_api_server

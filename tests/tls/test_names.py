@@ -111,6 +111,34 @@ def test_the_systems_authorities_are_found(
     assert as_system(known, tmp_path / "foreign", sslmode)[0] is FAILS
 
 
+def test_extra_authorities_are_trusted_beside_the_systems(
+    known: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system, extra = tmp_path / "system.pem", tmp_path / "extra.pem"
+    monkeypatch.setenv("SSL_CERT_FILE", str(system))
+    monkeypatch.setenv("PINAKES_EXTRA_CA_FILE", str(extra))
+    ours, foreign = known.root.pem.rstrip(), known.foreign.pem.rstrip()  # with no line end left
+    for name, contents in {"added": (foreign, ours), "kept": (ours, foreign)}.items():
+        for file, content in zip((system, extra), contents, strict=True):
+            file.write_bytes(content)
+        assert as_system(known, tmp_path / name, None) == (VERIFIED, "")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no certificate"])
+def test_extra_authorities_that_cannot_be_read_are_refused(
+    known: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+) -> None:
+    system, extra = tmp_path / "system.pem", tmp_path / "extra.pem"
+    system.write_bytes(known.root.pem)
+    if content is not None:
+        extra.write_bytes(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(system))
+    monkeypatch.setenv("PINAKES_EXTRA_CA_FILE", str(extra))
+    outcome, text = as_system(known, tmp_path, None)
+    assert outcome is Outcome.REFUSED_BY_US
+    assert text.startswith("the file that PINAKES_EXTRA_CA_FILE names ")
+
+
 @pytest.mark.parametrize("sslmode", ["allow", "prefer", "require", "verify-ca"])
 def test_the_systems_authorities_need_verify_full(
     known: Parts, tmp_path: Path, sslmode: str

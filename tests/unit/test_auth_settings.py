@@ -57,12 +57,13 @@ def test_issuers_audiences_and_writers_are_comma_lists() -> None:
         PINAKES_OIDC_AUDIENCE="one,two",
         PINAKES_WRITERS="ada, group:analysts,",
         PINAKES_OIDC_CA_FILE="/ca.crt",
+        PINAKES_EXTRA_CA_FILE="/extra.crt",
     )
     assert given == Oidc(
         issuers=("https://a.example", "http://127.0.0.1:9/realm"),
         audiences=("one", "two"),
         writers=("ada", "group:analysts"),
-        ca_file=Path("/ca.crt"),
+        ca_files=(Path("/ca.crt"), Path("/extra.crt")),
     )
 
 

@@ -92,7 +92,7 @@
 {{- define "pinakes.commonEnv" -}}
 {{- with .Values.extraCA -}}
 {{- if .configMap -}}
-- name: SSL_CERT_FILE
+- name: PINAKES_EXTRA_CA_FILE
   value: /etc/pinakes/extra-ca/{{ .key }}
 {{ end -}}
 {{- end -}}

@@ -1,7 +1,7 @@
 """Fetch what a provider publishes."""
 
 import ssl
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -27,15 +27,15 @@ class FetchError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class HttpFetch:
-    """Fetches over HTTP from servers of the usual authorities, and of one more if given."""
+    """Fetches over HTTP from servers of the usual authorities, and of more if given."""
 
-    ca_file: Path | None = None
+    ca_files: Sequence[Path] = ()
 
     async def __call__(self, url: str) -> bytes:
         """Return what is at a URL, of MAX_BYTES at most; a redirection is not followed."""
         context = httpx.create_ssl_context()
         context.load_default_certs()
-        _trust(context, [self.ca_file] if self.ca_file else [])
+        _trust(context, self.ca_files)
         return await _get(url, context, {})
 
 
@@ -65,11 +65,11 @@ class ClusterFetch:
             raise FetchError(f"the token of this pod cannot be read: {error.strerror}") from error
 
 
-def fetch_for(issuer: str, ca_file: Path | None) -> Fetch:
+def fetch_for(issuer: str, ca_files: Sequence[Path]) -> Fetch:
     """Choose how to fetch from an issuer."""
     host = urlsplit(issuer).hostname or ""
     is_api_server = host == API_SERVER or host.startswith(f"{API_SERVER}.")
-    return ClusterFetch(issuer) if is_api_server else HttpFetch(ca_file)
+    return ClusterFetch(issuer) if is_api_server else HttpFetch(ca_files)
 
 
 def _trust(context: ssl.SSLContext, ca_files: Iterable[Path]) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import ssl
+from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 
@@ -16,6 +17,9 @@ BUNDLES = (
     "/etc/ssl/cert.pem",
 )
 """Where operating systems keep them; the binary psycopg looks in a place that does not exist."""
+
+
+EXTRA = "PINAKES_EXTRA_CA_FILE"
 
 
 class SslMode(Enum):
@@ -86,7 +90,20 @@ def _system_authorities(mode: SslMode) -> bytes:
     if content is None:
         raise ConfigurationError("the system's certificates are not where systems have them")
     _check_authorities(f"the file of the system's certificates, {bundle},", content)
-    return content
+    return b"\n".join([content, *_extra_authorities()])
+
+
+def _extra_authorities() -> Iterator[bytes]:
+    """Yield those that are trusted beside the system's, if some are named."""
+    if not (named := os.environ.get(EXTRA)):
+        return
+    try:
+        content = Path(named).read_bytes()
+    except OSError as error:
+        told = f"the file that {EXTRA} names cannot be read: {error.strerror}"
+        raise ConfigurationError(told) from error
+    _check_authorities(f"the file that {EXTRA} names", content)
+    yield content
 
 
 def check_certificate(certificate: Certificate, files: PrivateFiles) -> None:

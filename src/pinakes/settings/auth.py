@@ -13,6 +13,8 @@ IDENTITY = ("PINAKES_OIDC_ISSUER", "PINAKES_OIDC_AUDIENCE", "PINAKES_OIDC_CA_FIL
 RIGHTS = ("PINAKES_POLICY_FILE", "PINAKES_WRITERS")
 """What says who may do something, and so needs to know who asks."""
 
+CA_FILES = ("PINAKES_OIDC_CA_FILE", "PINAKES_EXTRA_CA_FILE")
+
 
 class Anonymous(Enum):
     """What everybody may do where nobody says who he is."""
@@ -51,7 +53,8 @@ class Oidc:
     claims: ClaimNames = ClaimNames()
     writers: tuple[str, ...] = ()
     policy_file: Path | None = None
-    ca_file: Path | None = None
+    ca_files: tuple[Path, ...] = ()
+    """What is trusted for issuers beside the usual authorities."""
 
 
 Auth = NoAuth | Oidc
@@ -89,7 +92,7 @@ def _read_oidc(environment: Mapping[str, str]) -> Oidc:
         claims=_read_claim_names(environment),
         writers=read_list(environment, "PINAKES_WRITERS"),
         policy_file=_read_path(environment, "PINAKES_POLICY_FILE"),
-        ca_file=_read_path(environment, "PINAKES_OIDC_CA_FILE"),
+        ca_files=tuple(Path(environment[name]) for name in CA_FILES if environment.get(name)),
     )
 
 
