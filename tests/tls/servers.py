@@ -153,7 +153,7 @@ def _prefix() -> tuple[str, ...]:
 def make_template(programs: Programs, place: Path) -> Path:
     """Make the data that all servers begin with: the logins, and their database."""
     data = place / "template"
-    _give_away(place)
+    give_away(place)
     initdb = ("-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
     _run(programs.command("initdb", *initdb, "--locale=C.UTF-8"))
     (data / "pg_hba.conf").write_text(HBA_WITHOUT_TLS)
@@ -189,7 +189,7 @@ def cluster_of(
         _write_pair(data, pair)
         settings = ["ssl=on", "ssl_ca_file=client-ca.crt"]
     for file in (data, *data.rglob("*")):
-        _give_away(file)
+        give_away(file)
     with running(programs, data, settings) as cluster:
         yield cluster
 
@@ -225,10 +225,10 @@ def _write_pair(data: Path, pair: Pair) -> None:
         file = data / name
         file.touch(mode=0o600)
         file.write_bytes(content)
-        _give_away(file)
+        give_away(file)
 
 
-def _give_away(path: Path) -> None:
+def give_away(path: Path) -> None:
     user = server_user(Path("/"))
     if not user.is_us():
         os.chown(path, user.uid, user.gid)
