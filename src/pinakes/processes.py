@@ -39,6 +39,7 @@ from pinakes.postgres.embedded import EmbeddedPostgres
 from pinakes.postgres.expiry import expiry_readings
 from pinakes.postgres.files import PrivateFiles
 from pinakes.postgres.migrate import MigrationError, migrate
+from pinakes.postgres.passwords import PasswordSource, password_source
 from pinakes.postgres.pool import Connections, NoConnections, Pool
 from pinakes.postgres.store import PostgresStore
 from pinakes.settings.auth import Anonymous, Auth, NoAuth, Oidc
@@ -257,15 +258,25 @@ async def _configured(
     reader = connection_reader(database)
     if database.migrate_on_start:
         migrator = migration_reader(database)
-        migration = asyncio.create_task(_migrate_until_done(migrator, schema, telemetry))
+        passwords = _passwords(database, telemetry)
+        migration = asyncio.create_task(_migrate_until_done(migrator, passwords, schema, telemetry))
         stack.callback(migration.cancel)
     telemetry.metrics.read_from(partial(expiry_readings, reader))
     return await _pool(reader.conninfo, telemetry, stack)
 
 
+def _passwords(database: ConfiguredDatabase, telemetry: Telemetry) -> PasswordSource | None:
+    """Make what gives passwords in place of those that are described, where something does."""
+    if database.password_source is None:
+        return None
+    return password_source(database.password_source, telemetry.notice)
+
+
 def connection_reader(database: ConfiguredDatabase) -> ConnectionReader:
     """Make what reads how the server connects."""
-    configuration = Configuration(database.environment, database.libpq_environment)
+    configuration = Configuration(
+        database.environment, database.libpq_environment, needs_tls=database.sends_token
+    )
     return ConnectionReader(configuration, PrivateFiles(may_use_disk=database.keys_on_disk))
 
 
@@ -287,11 +298,13 @@ async def _pool(
     return pool
 
 
-async def _migrate_until_done(reader: ConnectionReader, schema: str, telemetry: Telemetry) -> None:
+async def _migrate_until_done(
+    reader: ConnectionReader, passwords: PasswordSource | None, schema: str, telemetry: Telemetry
+) -> None:
     """Migrate a database that may not be there yet; the server waits, it does not fail."""
     while True:
         try:
-            return await _migrate(reader.conninfo(), schema, telemetry)
+            return await _migrate(await reader.conninfo_from(passwords), schema, telemetry)
         except (MigrationError, CatalogUnavailable) as error:
             telemetry.notice(MigrationFailed(str(error)))
         await asyncio.sleep(MIGRATION_RETRY_SECONDS)

@@ -187,6 +187,21 @@ class ClusterFailed:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class PasswordFetched:
+    """A source of passwords gives them, for the first time or again."""
+
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordNotFetched:
+    """A source gives no password; the last one is used while it is not expired."""
+
+    source: str
+    reason: str
+
+
 Event = (
     RequestAnswered
     | RequestCrashed
@@ -210,6 +225,8 @@ Event = (
     | SourceAbsent
     | SourceRefused
     | ClusterFailed
+    | PasswordFetched
+    | PasswordNotFetched
 )
 
 
@@ -353,6 +370,8 @@ class Metrics:
                 | SourceAbsent()
                 | SourceRefused()
                 | ClusterFailed()
+                | PasswordFetched()
+                | PasswordNotFetched()
             ):
                 pass
             case _:

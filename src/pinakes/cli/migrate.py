@@ -18,6 +18,7 @@ from pinakes.postgres.migrate import (
     shipped,
     write_plan,
 )
+from pinakes.postgres.passwords import fetch_once
 from pinakes.processes import migration_reader
 from pinakes.settings.database import ConfiguredDatabase
 from pinakes.settings.environment import Settings
@@ -106,6 +107,10 @@ def _look(settings: Settings) -> State:
 
 def _conninfo(settings: Settings) -> str:
     """Say where to migrate and as whom: the one place that chooses the credentials."""
-    if not isinstance(settings.database, ConfiguredDatabase):
+    database = settings.database
+    if not isinstance(database, ConfiguredDatabase):
         raise CommandFailed("there is no database to migrate: set METADATA_PG_HOST and the rest")
-    return migration_reader(settings.database).conninfo()
+    reader = migration_reader(database)
+    if database.password_source is None:
+        return reader.conninfo()
+    return reader.conninfo(fetch_once(database.password_source, reader.login()))

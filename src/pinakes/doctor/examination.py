@@ -1,16 +1,18 @@
 """One examination: from the settings to the findings."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import assert_never
 
 from pinakes.doctor.checks import CHECKS
 from pinakes.doctor.finding import Evidence, Finding, Status
 from pinakes.doctor.walk import walk
-from pinakes.postgres.connection import Configuration
-from pinakes.postgres.diagnosis.description import Description, describe
+from pinakes.postgres.connection import Configuration, ConnectionReader
+from pinakes.postgres.diagnosis.description import Description, describe, with_password
 from pinakes.postgres.diagnosis.session import Refusal, Session, log_in
 from pinakes.postgres.files import PrivateFiles
+from pinakes.postgres.passwords import PasswordUnavailable, fetch_once
 from pinakes.settings.database import (
     ConfiguredDatabase,
     EmbeddedDatabase,
@@ -18,6 +20,7 @@ from pinakes.settings.database import (
     UnknownDatabase,
 )
 from pinakes.settings.environment import Settings
+from pinakes.settings.passwords import PasswordCommand
 
 FIRST = CHECKS[0].id
 
@@ -30,6 +33,9 @@ CONFIGURE = "set METADATA_PG_SECRET_DIR to the directory of the mounted secret"
 CONNECTING = (
     "connecting as 'pinakes serve' would, for up to {seconds} s to each address of {hosts} ..."
 )
+ASKING = "asking for the password: {} ..."
+COMMAND = "what PINAKES_PG_PASSWORD_COMMAND prints"
+TOKENS = "the token of PINAKES_PG_TOKEN_PROVIDER"
 CORRECT = "correct that variable; 'pinakes serve' does not start with it"
 
 Notice = Callable[[str], None]
@@ -63,15 +69,33 @@ def examine(settings: Settings, notice: Notice = _say_nothing) -> Iterator[Findi
 
 def _examine(database: ConfiguredDatabase, schema: str, notice: Notice) -> Iterator[Finding]:
     """Connect first, as the server would: what comes of that tells how grave the rest is."""
-    configuration = Configuration(database.environment, database.libpq_environment)
-    description = describe(configuration, PrivateFiles(may_use_disk=database.keys_on_disk))
-    login = _log_in(description, schema, notice) if description.conninfo else None
+    description = _describe(database, notice)
+    may_try = description.conninfo and not description.password_problem
+    login = _log_in(description, schema, notice) if may_try else None
     evidence = Evidence(schema=schema, now=datetime.now(UTC), description=description, login=login)
     try:
         yield from walk(CHECKS, evidence)
     finally:
         if isinstance(login, Session):
             login.close()
+
+
+def _describe(database: ConfiguredDatabase, notice: Notice) -> Description:
+    configuration = Configuration(
+        database.environment, database.libpq_environment, needs_tls=database.sends_token
+    )
+    files = PrivateFiles(may_use_disk=database.keys_on_disk)
+    description = describe(configuration, files)
+    if database.password_source is None or not description.conninfo:
+        return description
+    told = COMMAND if isinstance(database.password_source, PasswordCommand) else TOKENS
+    notice(ASKING.format(told))
+    login = ConnectionReader(configuration, files).login()
+    try:
+        password = fetch_once(database.password_source, login)
+    except PasswordUnavailable as error:
+        return replace(description, passwords=told, password_problem=str(error))
+    return with_password(description, told, password)
 
 
 def _log_in(description: Description, schema: str, notice: Notice) -> Session | Refusal:

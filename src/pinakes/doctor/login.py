@@ -26,6 +26,11 @@ PASSWORDS = (3, 5, 10)
 
 
 UNKNOWN_FIX = "look into the server's log, which has the reason"
+MEND_SOURCE = "mend the source of passwords (docs/how-to/use-short-lived-passwords.md)"
+OF_SOURCE = (
+    "see that {source} is for the role {role} and, of a token, that the role may log in by it"
+    " (Amazon RDS: grant rds_iam to {role}; Cloud SQL: a user of IAM)"
+)
 COPIED = (
     "the mounted secret is a copy of {origin.place} (resourceVersion {origin.version}); if that has"
     " another password by now: {remedy}"
@@ -46,6 +51,16 @@ def startup(evidence: Evidence) -> Verdict:
     methods = [METHODS.get(one.method or 0, f"asks for method {one.method}") for one in willing]
     told = [f"{one.address} {told}" for one, told in zip(willing, methods, strict=True)]
     return ok("; ".join(told)).learning(learnt)
+
+
+def password(evidence: Evidence) -> Verdict:
+    """Whether the source of passwords, where there is one, gives a password."""
+    description = evidence.description
+    if not description.passwords:
+        return skipped("the password is not from a command or a cloud")
+    if description.password_problem:
+        return failed(description.password_problem, MEND_SOURCE)
+    return ok(f"it is {description.passwords}")
 
 
 def login(evidence: Evidence) -> Verdict:
@@ -146,6 +161,9 @@ def _known(evidence: Evidence) -> dict[str, str]:
 def _remedy_of_password(evidence: Evidence) -> str:
     """Say what to do about a password that is wrong: of a copy, that the other may be newer."""
     description = evidence.description
+    if description.passwords:
+        role = quoted(description.parameters["user"])
+        return OF_SOURCE.format(source=description.passwords, role=role)
     if description.origin is not None:
         return COPIED.format(origin=description.origin, remedy=remedy_of_copy(description.origin))
     line_end = ", whose value ends in a line end" if description.password_ends_a_line else ""

@@ -10,6 +10,7 @@ from pathlib import Path
 from psycopg.conninfo import make_conninfo
 
 from pinakes.postgres.files import PrivateFiles
+from pinakes.postgres.passwords.source import Login, PasswordSource
 from pinakes.postgres.secret import ConfigurationError, read_secret
 from pinakes.postgres.sources import (
     Certificate,
@@ -48,6 +49,9 @@ DEFAULTS = {
 
 SESSIONS = ("any", "read-write", "read-only", "primary", "standby", "prefer-standby")
 MODES = {mode.value: mode for mode in SslMode}
+PLAIN = (SslMode.DISABLE, SslMode.ALLOW, SslMode.PREFER)
+"""What may end in plain text."""
+DEFAULT_PORT = "5432"
 MAX_PORT = 65535
 MAX_TIMEOUT = 10
 MAX_DIGITS = 9
@@ -62,6 +66,8 @@ class Configuration:
     """METADATA_PG_*, and so the two directories."""
     libpq_environment: Mapping[str, str] = field(repr=False)
     """PG*, empty unless they count."""
+    needs_tls: bool = False
+    """Whether the password is a token, which nobody on the way may read."""
 
 
 class ConnectionReader:
@@ -72,19 +78,47 @@ class ConnectionReader:
         self._configuration = configuration
         self._files = files
 
-    def conninfo(self) -> str:
+    def conninfo(self, password: str | None = None) -> str:
         """Return a connection string; its files stay readable while the connection is made.
 
+        A password that is given counts in place of the one that is described.
         Raises ConfigurationError, which names what is missing or wrong and never its value.
         """
-        return write_conninfo(list(_read_sources(self._configuration)), self._files)
+        return write_conninfo(self._sources(), self._files, password)
+
+    async def conninfo_from(self, passwords: PasswordSource | None) -> str:
+        """Return the same with the password of a source, where there is one.
+
+        Raises PasswordUnavailable as well.
+        """
+        if passwords is None:
+            return self.conninfo()
+        return self.conninfo(await passwords.password(self.login()))
+
+    def login(self) -> Login:
+        """Return who wants to come in, and at which host first.
+
+        Raises ConfigurationError as ``conninfo`` does.
+        """
+        sources = self._sources()
+        login = _login_of(sources)
+        places = _places_of(sources, login)
+        host, port = places["host"].split(",")[0], places["port"].split(",")[0]
+        return Login(host, int(port or DEFAULT_PORT), login.values["user"])
 
     def trust(self) -> Trust:
         """Return whom a connection trusts now, and which certificate it shows.
 
         Raises ConfigurationError as ``conninfo`` does.
         """
-        return _trust_of(_login_of(list(_read_sources(self._configuration))))
+        return _trust_of(_login_of(self._sources()))
+
+    def _sources(self) -> list[Source]:
+        """Read the places; a token is not shown to a connection that may be read by others."""
+        sources = list(_read_sources(self._configuration))
+        if self._configuration.needs_tls:
+            _check_tls(_login_of(sources))
+        return sources
 
 
 def _hide_libpq_environment() -> None:
@@ -96,7 +130,9 @@ def _hide_libpq_environment() -> None:
         del os.environ[name]
 
 
-def write_conninfo(sources: Sequence[Source], files: PrivateFiles) -> str:
+def write_conninfo(
+    sources: Sequence[Source], files: PrivateFiles, password: str | None = None
+) -> str:
     """Return what libpq connects with where these places count, the one that wins first.
 
     Raises ConfigurationError, which names what is missing or wrong and never its value.
@@ -105,7 +141,7 @@ def write_conninfo(sources: Sequence[Source], files: PrivateFiles) -> str:
     trust = _trust_of(login)
     mode = _mode_of(login) or default_mode(trust.ca)
     parameters = DEFAULTS | _places_of(sources, login) | {"user": login.values["user"]}
-    if password := login.values.get("password"):
+    if password := password or login.values.get("password"):
         parameters["password"] = password
     parameters["sslmode"] = mode.value
     authorities = read_authorities(mode, trust.ca)
@@ -174,7 +210,7 @@ def _places_of(sources: Sequence[Source], login: Source) -> dict[str, str]:
             places[keyword] = source.values[keyword]
             if not check(places[keyword]):
                 raise ConfigurationError(f"{source.names[keyword]} has a value that means nothing")
-    hosts, ports = places["host"].count(","), places.setdefault("port", "5432").count(",")
+    hosts, ports = places["host"].count(","), places.setdefault("port", DEFAULT_PORT).count(",")
     if ports not in (0, hosts):
         raise ConfigurationError("there are neither one port nor as many ports as hosts")
     return places
@@ -196,6 +232,15 @@ def _mode_of(login: Source) -> SslMode | None:
     if given not in MODES:
         raise ConfigurationError(f"{login.names['sslmode']} is none of {', '.join(MODES)}")
     return MODES[given]
+
+
+def _check_tls(login: Source) -> None:
+    mode = _mode_of(login)
+    if mode in PLAIN:
+        raise ConfigurationError(
+            f"{login.names['sslmode']} is {mode.value}: a token goes over TLS alone; set require"
+            " or stricter"
+        )
 
 
 def _are_hosts(text: str) -> bool:

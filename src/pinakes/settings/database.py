@@ -4,6 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pinakes.settings.passwords import (
+    PasswordCommand,
+    PasswordSettings,
+    read_passwords,
+    refuse_without_database,
+)
 from pinakes.settings.values import read_truth
 
 DATABASE_PREFIX = "METADATA_PG_"
@@ -32,6 +38,13 @@ class ConfiguredDatabase:
     """The mounted secret of the role that migrates, where that is another one."""
     migrate_client_tls_directory: str = ""
     """The mounted client certificate of the role that migrates, where that is another one."""
+    password_source: PasswordSettings | None = None
+    """What gives passwords in place of what is described."""
+
+    @property
+    def sends_token(self) -> bool:
+        """Whether the password is a token of a cloud, which is for its server's eyes alone."""
+        return not isinstance(self.password_source, PasswordCommand | None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +67,13 @@ Database = NoDatabase | ConfiguredDatabase | EmbeddedDatabase | UnknownDatabase
 def read_database(
     environment: Mapping[str, str], data_directory: Path | None, *, embedded_installed: bool
 ) -> Database:
-    """Choose the database; what was configured, though incompletely, never becomes embedded."""
+    """Choose the database; what was configured, though incompletely, never becomes embedded.
+
+    Raises SettingsError.
+    """
     enabled = read_truth(environment, "METADATA_PG_ENABLED")
     if enabled is False:
+        refuse_without_database(environment, "METADATA_PG_ENABLED is false")
         return NoDatabase()
     described = _beginning_with(DATABASE_PREFIX, environment)
     migrate_secret = environment.get("PINAKES_MIGRATE_SECRET_DIR", "")
@@ -69,7 +86,9 @@ def read_database(
             keys_on_disk=read_truth(environment, "PINAKES_KEYS_ON_DISK") or False,
             migrate_secret_directory=migrate_secret,
             migrate_client_tls_directory=migrate_client_tls,
+            password_source=read_passwords(environment),
         )
+    refuse_without_database(environment, "no METADATA_PG_* variable describes a database")
     if reason := _why_not_embedded(environment, embedded_installed=embedded_installed):
         return UnknownDatabase(reason)
     return EmbeddedDatabase(data_directory or _default_directory(environment))

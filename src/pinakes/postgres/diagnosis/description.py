@@ -3,7 +3,7 @@
 import difflib
 import stat
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -81,6 +81,10 @@ class Description:
     """Whether the authorities are those of the operating system, which others look after."""
     origin: Origin | None = None
     """The secret that the password is a copy of, where the mounted one says so."""
+    passwords: str = ""
+    """What gives the password in place of what is described, in words."""
+    password_problem: str = ""
+    """Why that gives none."""
 
     @property
     def parameters(self) -> Mapping[str, str]:
@@ -146,6 +150,17 @@ def describe(configuration: Configuration, files: PrivateFiles) -> Description:
         conninfo=conninfo,
         trusts_system=bool(conninfo) and (reader.trust().ca or b"").strip() == SYSTEM,
         origin=_origin(secret, places),
+    )
+
+
+def with_password(description: Description, passwords: str, password: str) -> Description:
+    """Put a password from elsewhere in place of what is described."""
+    return replace(
+        description,
+        conninfo=make_conninfo(description.conninfo, password=password),
+        places={**description.places, "password": passwords},
+        origin=None,
+        passwords=passwords,
     )
 
 

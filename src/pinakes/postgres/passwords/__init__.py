@@ -1,0 +1,11 @@
+"""Passwords from beyond the secret: a command that prints them, or tokens of a cloud.
+
+``source`` says what such a source promises; ``cached`` keeps the promise for all of them, over one
+function each: ``command`` runs a program, whose output ``answer`` reads; ``rds`` and ``cloudsql``
+ask the libraries of Amazon and Google. ``choice`` turns a setting into a source (decision 0025).
+"""
+
+from pinakes.postgres.passwords.choice import fetch_once, password_source
+from pinakes.postgres.passwords.source import Login, PasswordSource, PasswordUnavailable
+
+__all__ = ["Login", "PasswordSource", "PasswordUnavailable", "fetch_once", "password_source"]
