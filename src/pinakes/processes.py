@@ -245,7 +245,8 @@ async def _connections(
                 )
                 await stack.enter_async_context(embedded)
                 await _migrate(embedded.conninfo(), schema, telemetry)
-                yield await _pool(embedded.conninfo, telemetry, stack)
+                pool = Pool(embedded.conninfo, telemetry.notice)
+                yield await _pool(pool, telemetry, stack)
             case ConfiguredDatabase():
                 yield await _configured(database, schema, telemetry, stack)
             case _:
@@ -255,14 +256,18 @@ async def _connections(
 async def _configured(
     database: ConfiguredDatabase, schema: str, telemetry: Telemetry, stack: AsyncExitStack
 ) -> Connections:
-    reader = connection_reader(database)
+    reader, passwords = connection_reader(database), _passwords(database, telemetry)
     if database.migrate_on_start:
         migrator = migration_reader(database)
-        passwords = _passwords(database, telemetry)
         migration = asyncio.create_task(_migrate_until_done(migrator, passwords, schema, telemetry))
         stack.callback(migration.cancel)
     telemetry.metrics.read_from(partial(expiry_readings, reader))
-    return await _pool(reader.conninfo, telemetry, stack)
+    if passwords is None:
+        return await _pool(Pool(reader.conninfo, telemetry.notice), telemetry, stack)
+    telemetry.metrics.read_from(passwords.readings)
+    stack.callback(asyncio.create_task(passwords.keep_fresh()).cancel)
+    describe = partial(reader.conninfo_from, passwords)
+    return await _pool(Pool(describe, telemetry.notice, passwords.refuse), telemetry, stack)
 
 
 def _passwords(database: ConfiguredDatabase, telemetry: Telemetry) -> PasswordSource | None:
@@ -290,10 +295,8 @@ def migration_reader(database: ConfiguredDatabase) -> ConnectionReader:
     return connection_reader(replace(database, environment={**database.environment, **own}))
 
 
-async def _pool(
-    conninfo: Callable[[], str], telemetry: Telemetry, stack: AsyncExitStack
-) -> Connections:
-    pool = await stack.enter_async_context(Pool(conninfo, telemetry.notice))
+async def _pool(pool: Pool, telemetry: Telemetry, stack: AsyncExitStack) -> Connections:
+    await stack.enter_async_context(pool)
     telemetry.metrics.read_from(pool.readings)
     return pool
 

@@ -4,17 +4,19 @@ import asyncio
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from parts import SCHEMA, clean_environment, environment_of
+from parts import SCHEMA, RunningServer, clean_environment, environment_of, running_server
 from pinakes.postgres.connection import ConnectionReader
 from pinakes.postgres.passwords import password_source
 from pinakes.postgres.passwords.cached import CachedPasswords
@@ -154,3 +156,28 @@ def test_a_password_that_is_wrong_is_said_to_be_the_commands(account: Account) -
     assert found["status"] == "failed"
     assert "what PINAKES_PG_PASSWORD_COMMAND prints" in found["fix"]
     assert "hunter2" not in done.stdout + done.stderr
+
+
+def end_sessions(account: Account) -> None:
+    with psycopg.connect(account.administrator, autocommit=True) as connection:
+        ended = "select pg_terminate_backend(pid) from pg_stat_activity where usename = %s"
+        assert connection.execute(ended, [account.name]).fetchall()
+
+
+def answers(server: RunningServer) -> bool:
+    return httpx.get(f"{server.api}/model/metadata", timeout=30).is_success
+
+
+def test_a_server_takes_the_next_password_when_the_last_is_refused(
+    account: Account, tmp_path: Path
+) -> None:
+    assert run(account, "migrate").returncode == 0
+    with running_server(tmp_path, account.environment) as server:
+        assert answers(server)
+        account.change("second")
+        assert answers(server)
+        end_sessions(account)
+        deadline = time.monotonic() + 3 * 5
+        while not answers(server):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)  # between looks, not instead of one

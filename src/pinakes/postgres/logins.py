@@ -35,11 +35,19 @@ class LoginsPaused(psycopg.OperationalError):
 class Logins:
     """Makes connections, one after the other: with the newest credentials, or those that worked.
 
-    ``notice`` is told when the newest do not work, and when they do again.
+    ``notice`` is told when the newest do not work, and when they do again; ``refuse`` is called
+    when a server refuses a login, so that the next description can be a new one.
     """
 
-    def __init__(self, describe: Describe, dial: Dial, notice: Notice) -> None:
+    def __init__(
+        self,
+        describe: Describe,
+        dial: Dial,
+        notice: Notice,
+        refuse: Callable[[], None] = lambda: None,
+    ) -> None:
         self._describe = describe
+        self._refuse = refuse
         self._hosts = Hosts(dial)
         self._notice = notice
         self._one_at_a_time = asyncio.Lock()
@@ -150,6 +158,7 @@ class Logins:
         is_new = bool(self._good) and conninfo != self._good
         if failure.is_refusal:
             self._refused_at = now
+            self._refuse()
         if failure.is_refusal or is_new:
             self._failed_at = {**self._still_of_use(), conninfo: now}
             self._tell_problem(failure.told)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any, Protocol, Self, cast
@@ -100,16 +100,23 @@ class NoConnections:
 class Pool:
     """A pool of connections to one database, each in autocommit.
 
-    ``describe`` is asked anew for every connection that is made. A connection that works is only
+    ``describe`` is asked anew for every connection that is made, and ``refuse`` is called when the
+    server did not take what it said. A connection that works is only
     ever replaced after a new one could be made (decision 0023).
     """
 
-    def __init__(self, describe: Describe, notice: Notice = lambda _: None) -> None:
+    def __init__(
+        self,
+        describe: Describe,
+        notice: Notice = lambda _: None,
+        refuse: Callable[[], None] = lambda: None,
+    ) -> None:
         self._logins = Logins(
             describe,
             # no prepared statements: a pooler may stand between
             partial(AsyncConnection[Row].connect, autocommit=True, prepare_threshold=None),
             notice,
+            refuse,
         )
         self._changes = 0
         self._renewing = asyncio.Lock()
