@@ -191,8 +191,10 @@ def test_a_schema_that_went_away_makes_even_a_ready_server_unready(
     with psycopg.connect(fresh_server.conninfo, autocommit=True) as connection:
         connection.execute("alter schema pinakes rename to elsewhere")
         assert readiness(fresh_server)[0] == 503
+        assert metric(fresh_server, "pinakes_schema_mismatch") == 1
         connection.execute("alter schema elsewhere rename to pinakes")
         assert readiness(fresh_server)[0] == 200
+        assert metric(fresh_server, "pinakes_schema_mismatch") == 0
 
 
 def metric(server: RunningServer, name: str) -> float:

@@ -19,6 +19,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 
 from docs.pages import blocks, page, section
@@ -42,6 +43,7 @@ MODELS = f"{API}/model/metadata"
 KEPT_AT = "/var/backups/pinakes"
 
 BACKUPS, RECOVERY = page("operate-backups"), page("operate-recovery")
+[*_, TO_ANOTHER_VERSION] = blocks(page("operate-upgrades"), "sh")
 [ARCHIVING] = blocks(BACKUPS, "ini")
 [BASE_BACKUP, DUMP, RESTORE_DUMP] = blocks(BACKUPS, "sh")
 [HOW_THE_ARCHIVE_IS] = blocks(BACKUPS, "sql")
@@ -57,6 +59,8 @@ NOT_REACHED = "recovery ended before configured recovery target was reached"
 
 BY_TRANSACTION, BY_TIME = "recovery_target_xid", "recovery_target_time"
 BY_NAME, NOWHERE = "recovery_target_name", "recovery_target_timeline"
+NEW_ADMINISTRATOR = "pinakes"
+"""Who administrates the embedded server, which is of a later version."""
 RESTORE_POINT = "before-cleanup"
 
 Digests = dict[str, tuple[str, str]]
@@ -149,6 +153,7 @@ def _site(place: Path) -> Generator[Site]:
     shutil.copytree(ROOT / "examples" / "operate", place / "examples" / "operate")
     with (data / "pg_hba.conf").open("a") as rules:
         rules.write(f"\nhost replication postgres {HOST}/32 trust\n")
+        rules.write(f"host all {NEW_ADMINISTRATOR} {HOST}/32 trust\n")
     with (data / "postgresql.conf").open("a") as settings:
         settings.write(ARCHIVING.replace(KEPT_AT, str(place / "backups")))
         settings.writelines(f"{name} = '{value}'\n" for name, value in _pairs(SETTINGS))
@@ -325,3 +330,19 @@ def test_a_logical_copy_is_equal(accident: Accident) -> None:
         COMPARE.splitlines()[0], UNTIL="infinity", PGDATABASE="metadata_copy"
     ).splitlines()
     assert lines == ["|".join([table, *found]) for table, found in now.items()]
+
+
+def test_a_dump_into_the_next_version_is_equal(accident: Accident, postgres: str) -> None:
+    new = conninfo_to_dict(postgres)
+    if new["user"] != NEW_ADMINISTRATOR:
+        pytest.skip("the tests run on another PostgreSQL than the embedded one")
+    with psycopg.connect(accident.site.cluster.conninfo(), autocommit=True) as connection:
+        connection.execute(f"create role {NEW_ADMINISTRATOR} superuser login")
+    login = {"PGUSER": NEW_ADMINISTRATOR, "PGPASSWORD": str(new["password"])}
+    accident.site.run(TO_ANOTHER_VERSION, NEW_PORT=str(new["port"]), **login)
+    [here, there] = COMPARE.splitlines()
+    old = accident.site.run(here, UNTIL="infinity", **login)
+    upgraded = accident.site.run(there, UNTIL="infinity", RESTORED_PORT=str(new["port"]), **login)
+    assert old == upgraded
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f"drop database {DATABASE}")

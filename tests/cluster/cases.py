@@ -91,7 +91,12 @@ EVERYTHING: Values = TWO_ROLES | {
         "postgres": {"ports": [5432], "to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]},
     },
     "serviceMonitor": {"enabled": True, "interval": "30s", "labels": {"release": "prometheus"}},
-    "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
+    "prometheusRule": {
+        "enabled": True,
+        "labels": {"release": "prometheus"},
+        "postgresExporterJob": "postgres-exporter",
+    },
+    "dashboard": {"enabled": True, "labels": {"grafana_folder": "ml"}},
     "extraCA": {"configMap": "corporate-bundle"},
     "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://proxy.example:3128"}],
     "serviceAccount": {"name": "pinakes-server", "annotations": {"example.com/owner": "ml"}},

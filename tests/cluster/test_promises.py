@@ -21,8 +21,6 @@ from cluster.followers import TARGET, rotate, running_pod
 from cluster.helm import Manifest, kinds, notes, only, render
 from cluster.pods import environment, pods
 
-EVENTS = Path(__file__).parents[2] / "docs" / "reference" / "events.md"
-
 
 def container(values: Values, kind: str = "Deployment") -> dict[str, Any]:
     return pods(render(values))[kind]["containers"][0]
@@ -232,13 +230,6 @@ def test_helm_test_is_the_doctor() -> None:
     assert container(PAGE, "Pod")["command"] == ["pinakes", "doctor"]
     server, doctor = variables(PAGE), variables(PAGE, "Pod")
     assert doctor.items() <= server.items()
-
-
-def test_alerts_look_at_metrics_that_are_there() -> None:
-    known = set(re.findall(r"pinakes_\w+", EVENTS.read_text()))
-    rules = only(render(EVERYTHING), "PrometheusRule")["spec"]["groups"][0]["rules"]
-    asked = {name for rule in rules for name in re.findall(r"pinakes_\w+", rule["expr"])}
-    assert {name.removesuffix("_count") for name in asked} <= known
 
 
 def test_alerts_look_at_what_the_monitor_reads() -> None:

@@ -65,8 +65,10 @@ async def _look(request: Request) -> tuple[CatalogError | None, Sequence[str]]:
         warnings = await catalog_of(request).check()
     except CatalogError as error:
         state.is_available, state.last_look = False, datetime.now(UTC)
+        state.is_mismatched = isinstance(error, SchemaMismatch)
         return error, ()
     state.is_available, state.last_look = True, datetime.now(UTC)
+    state.is_mismatched = False
     state.last_active = state.last_look
     return None, warnings
 
