@@ -1,4 +1,4 @@
-"""The stores that must behave alike: in memory, and PostgreSQL, new and as old as there is."""
+"""The stores that must behave alike: in memory, and PostgreSQL, new, old and behind PgBouncer."""
 
 import asyncio
 import tempfile
@@ -13,6 +13,7 @@ from parts import SCHEMA, migrated, new_database
 from pinakes.catalog.store import Store
 from pinakes.postgres.pool import Pool
 from pinakes.postgres.store import PostgresStore
+from pooler import PROGRAM, pgbouncer
 from tls.servers import cluster_of, find_programs, make_template, missing_programs
 
 Result = TypeVar("Result")
@@ -34,7 +35,16 @@ def oldest_postgres() -> Iterator[str]:
             yield cluster.conninfo()
 
 
-@pytest.fixture(params=["memory", "postgres", "oldest postgres"])
+@pytest.fixture
+def through_pgbouncer(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The way through a PgBouncer, in transaction mode, to a database of this test's own."""
+    if PROGRAM is None:
+        pytest.skip("needs PgBouncer (Debian: apt-get install pgbouncer)")
+    with pgbouncer(request.getfixturevalue("fresh_database")) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture(params=["memory", "postgres", "oldest postgres", "pgbouncer"])
 def play(request: pytest.FixtureRequest) -> Play[object]:
     if request.param == "memory":
         return lambda story: asyncio.run(_run(story, MemoryStore()))
@@ -45,7 +55,8 @@ def play(request: pytest.FixtureRequest) -> Play[object]:
 def _empty_catalogue(request: pytest.FixtureRequest) -> str:
     if request.param == "oldest postgres":
         return migrated(new_database(request.getfixturevalue("oldest_postgres")))
-    conninfo: str = request.getfixturevalue("fresh_database")
+    behind = request.param == "pgbouncer"
+    conninfo: str = request.getfixturevalue("through_pgbouncer" if behind else "fresh_database")
     return conninfo
 
 

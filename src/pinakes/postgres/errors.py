@@ -84,6 +84,11 @@ class ConnectFailure:
     told: str
 
     @property
+    def is_of_login(self) -> bool:
+        """Whether the server did not take name and password."""
+        return self.kind == "login"
+
+    @property
     def is_refusal(self) -> bool:
         """Whether the server refused the login, which it may count and punish."""
         return self.kind in {"login", "pg_hba"}

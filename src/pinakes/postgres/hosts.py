@@ -14,6 +14,9 @@ from pinakes.postgres.rows import Row
 
 RESOLVE_SECONDS = 3
 
+MODES_IN_TURN = {"prefer": ["require", "disable"], "allow": ["disable", "require"]}
+"""What these two mean; libpq's own second try would send a password that was refused again."""
+
 Connection = psycopg.AsyncConnection[Row]
 Dial = Callable[[str], Awaitable[Connection]]
 Parameters = Mapping[str, str]
@@ -56,16 +59,16 @@ class Hosts:
         raise psycopg.OperationalError("\n".join(failures))
 
     async def _connect_to(self, host: Host, parameters: Parameters) -> Connection:
-        """Try one address of a server after the other, until one answers, be it with a refusal."""
-        failure = psycopg.OperationalError("failed to resolve the name of a host")
+        """Try one way to a server after the other, until the password is refused."""
+        failures: list[str] = []
         for way in await ways_to(host, parameters):
             try:
                 return await self._dial(way)
             except psycopg.Error as error:
-                failure = error
-            if explain_connect_failure(failure).is_refusal:
-                break
-        raise failure
+                failures.append(str(error))
+                if explain_connect_failure(error).is_of_login:
+                    break
+        raise psycopg.OperationalError("\n".join(failures))
 
 
 def read_conninfo(conninfo: str) -> dict[str, str]:
@@ -89,22 +92,33 @@ def sessions_of(parameters: Parameters) -> list[str]:
 
 
 async def ways_to(host: Host, parameters: Parameters) -> list[str]:
-    """Return a connection string for each address that a server's name has.
+    """Return a connection string for each address of a server, with and without TLS if need be.
 
     Raises OperationalError where the name is not known, or nobody says in time.
     """
     one = {**parameters, "host": host.name, "port": host.port}
-    if host.name.startswith(("/", "@")) or is_address(host.name) or "hostaddr" in parameters:
+    if host.name.startswith(("/", "@")):
         return [make_conninfo(**one)]
+    asked = parameters.get("sslmode", "prefer")
+    return [
+        make_conninfo(**{**one, **address, "sslmode": mode})
+        for address in await _addresses_of(host, parameters)
+        for mode in MODES_IN_TURN.get(asked, [asked])
+    ]
+
+
+async def _addresses_of(host: Host, parameters: Parameters) -> list[dict[str, str]]:
+    if is_address(host.name) or "hostaddr" in parameters:
+        return [{}]
     try:
         async with asyncio.timeout(int(parameters.get("connect_timeout", RESOLVE_SECONDS))):
-            addresses = await _addresses_of(host)
+            return [{"hostaddr": address} for address in await look_up(host)]
     except (OSError, UnicodeError) as error:
         raise psycopg.OperationalError("failed to resolve the name of a host") from error
-    return [make_conninfo(**{**one, "hostaddr": address}) for address in addresses]
 
 
-async def _addresses_of(host: Host) -> list[str]:
+async def look_up(host: Host) -> list[str]:
+    """Return the addresses that a name has. Raises OSError or UnicodeError."""
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host.name, int(host.port), type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))

@@ -10,7 +10,7 @@ from psycopg.conninfo import conninfo_to_dict
 from pinakes.postgres import hosts
 from pinakes.postgres.hosts import Connection, Hosts
 
-TWO = "host=10.0.0.1,10.0.0.2 port=5432 user=u dbname=d"
+TWO = "host=10.0.0.1,10.0.0.2 port=5432 user=u dbname=d sslmode=require"
 REFUSED = 'FATAL:  password authentication failed for user "u"'
 SILENT = "connection timeout expired"
 
@@ -62,10 +62,10 @@ def test_who_is_refused_at_one_address_does_not_try_another_of_the_same_server(
     async def both(_: object) -> list[str]:
         return ["::1", "127.0.0.1"]
 
-    monkeypatch.setattr(hosts, "_addresses_of", both)
+    monkeypatch.setattr(hosts, "look_up", both)
     driver = Driver({"::1": said, "127.0.0.1": said})
     with pytest.raises(psycopg.OperationalError, match=said):
-        driver.tried_at_once("host=db.example user=u dbname=d")
+        driver.tried_at_once("host=db.example user=u dbname=d sslmode=require")
     assert driver.tried == tried
 
 
@@ -92,6 +92,26 @@ def test_a_name_that_nobody_knows_is_told_so(monkeypatch: pytest.MonkeyPatch) ->
     async def nobody(_: object) -> list[str]:
         raise OSError
 
-    monkeypatch.setattr(hosts, "_addresses_of", nobody)
+    monkeypatch.setattr(hosts, "look_up", nobody)
     with pytest.raises(psycopg.OperationalError, match="resolve"):
         Driver({}).tried_at_once("host=no-such-host.invalid dbname=d")
+
+
+@pytest.mark.parametrize(
+    ("said", "modes"),
+    [
+        (REFUSED, ["require"]),
+        ("server does not support SSL", ["require", "disable"]),
+        ("no pg_hba.conf entry for host", ["require", "disable"]),
+    ],
+)
+def test_a_password_refused_over_tls_is_not_sent_in_the_clear(said: str, modes: list[str]) -> None:
+    tried: list[str] = []
+
+    async def dial(conninfo: str) -> Connection:
+        tried.append(str(conninfo_to_dict(conninfo)["sslmode"]))
+        raise psycopg.OperationalError(said)
+
+    with pytest.raises(psycopg.OperationalError):
+        asyncio.run(Hosts(dial).connect("host=10.0.0.1 user=u dbname=d sslmode=prefer"))
+    assert tried == modes
