@@ -11,6 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 from mounted import mount, page_secret
 from pinakes.postgres.connection import NOWHERE, Configuration, ConnectionReader
 from pinakes.postgres.files import PrivateFiles
+from pinakes.postgres.passwords.source import Login
 from pinakes.postgres.secret import ConfigurationError
 from pinakes.postgres.tls import SslMode, default_mode
 
@@ -346,3 +347,47 @@ def test_no_refusal_has_the_password(place: Place) -> None:
     for broken in ({"sslmode": b"x"}, {"port": b"x"}, {"host": b"\0"}, {"ca.crt": b""}):
         place.mount_secret(page_secret(password="swordfish") | broken)
         assert "swordfish" not in place.refusal()
+
+
+def test_a_password_from_elsewhere_counts_in_place_of_the_described_one(place: Place) -> None:
+    place.mount_secret(SECRET)
+    parameters = conninfo_to_dict(place.reader().conninfo("a new one"))
+    assert (parameters["user"], parameters["password"]) == ("pinakes", "a new one")
+    place.mount_secret(page_secret(sslmode="disable", password=None))
+    assert conninfo_to_dict(place.reader().conninfo("a new one"))["password"] == "a new one"
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "login"),
+    [
+        (b"db.example", b"6432", Login("db.example", 6432, "pinakes")),
+        (b"db.example", None, Login("db.example", 5432, "pinakes")),
+        (b"one,two", b"1,2", Login("one", 1, "pinakes")),
+        (b"one,two", b",2", Login("one", 5432, "pinakes")),
+    ],
+)
+def test_a_login_is_of_the_first_host(
+    place: Place, host: bytes, port: bytes | None, login: Login
+) -> None:
+    files = page_secret(port=None) | {"host": host} | ({"port": port} if port else {})
+    place.mount_secret(files)
+    assert place.reader().login() == login
+
+
+def test_a_login_that_is_not_described_is_refused(place: Place) -> None:
+    place.mount_secret(page_secret(host=None))
+    with pytest.raises(ConfigurationError, match=r"host in .* missing"):
+        place.reader().login()
+
+
+@pytest.mark.parametrize("mode", ["disable", "allow", "prefer", "require", "verify-full", None])
+def test_a_token_goes_over_tls_alone(place: Place, mode: str | None) -> None:
+    place.mount_secret(page_secret(sslmode=mode))
+    configuration = Configuration(place.environment, {}, needs_tls=True)
+    reader = ConnectionReader(configuration, PrivateFiles())
+    if mode in ("disable", "allow", "prefer"):
+        for refused in (reader.login, reader.conninfo, reader.trust):
+            with pytest.raises(ConfigurationError, match="set require or stricter"):
+                refused()
+    else:
+        assert reader.login() == place.reader().login()

@@ -30,7 +30,7 @@ class PasswordUnavailable(CatalogUnavailable):
 
 
 Fetch = Callable[[Login], Awaitable[Password]]
-"""Get a new password. Raises PasswordUnavailable; ends by itself within some ten seconds."""
+"""Get a new password. Raises PasswordUnavailable; ends by itself, and before long."""
 
 
 class PasswordSource(Protocol):
