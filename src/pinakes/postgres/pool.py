@@ -1,7 +1,6 @@
 """The connections to PostgreSQL: a pool that never hands out a dead one, or the lack of any."""
 
 import asyncio
-import logging
 import random
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 from pinakes.catalog.errors import CatalogError, CatalogUnavailable
 from pinakes.postgres.hosts import Connection
 from pinakes.postgres.logins import Describe, Logins, Notice
+from pinakes.postgres.quiet import keep_quiet
 from pinakes.postgres.rows import Row
 from pinakes.telemetry import Reading
 
@@ -33,7 +33,9 @@ LOOK_SECONDS = 1.0
 RENEW_SECONDS = 1800.0
 """How old a connection may get: shorter than what two generations of credentials overlap."""
 RENEW_AGAIN_SECONDS = 1.0
+"""After a renewal that failed nobody tries one for so long, however many ask."""
 FOREVER = 10 * 365 * 86400.0
+"""For the pool's own timers, which would retire what works without a new one in hand."""
 BUSY = "all of its connections are in use"
 CONNECTING = "it has not answered yet"
 SESSION = (
@@ -55,16 +57,17 @@ GAUGES = {
 }
 """What is told of the pool: the metric's name to psycopg_pool's key, and what it means."""
 
-# The driver's own log names hosts and users; what fails is told in our words instead.
-logging.getLogger("psycopg").addHandler(logging.NullHandler())
-logging.getLogger("psycopg").propagate = False
+keep_quiet("psycopg")
 
 
 class Connections(Protocol):
     """Where a store takes its connections from."""
 
-    def connection(self) -> AbstractAsyncContextManager[Connection]:
-        """Lend a connection; raises CatalogError where there is none to be had."""
+    def connection(self, *, tested: bool = False) -> AbstractAsyncContextManager[Connection]:
+        """Lend a connection, ``tested`` one that has answered just now.
+
+        Raises CatalogError where there is none to be had.
+        """
         ...
 
     async def renew(self) -> bool:
@@ -83,8 +86,9 @@ class NoConnections:
         self._reason = reason
 
     @asynccontextmanager
-    async def connection(self) -> AsyncGenerator[Connection, None]:
+    async def connection(self, *, tested: bool = False) -> AsyncGenerator[Connection, None]:
         """Raise the reason."""
+        del tested
         raise self._reason.with_traceback(None)  # else it would grow with every raise
         yield
 
@@ -101,8 +105,8 @@ class Pool:
     """A pool of connections to one database, each in autocommit.
 
     ``describe`` is asked anew for every connection that is made, and ``refuse`` is called when the
-    server did not take what it said. A connection that works is only
-    ever replaced after a new one could be made (decision 0023).
+    server did not take what it said. A connection that works is only ever replaced after a new one
+    could be made (decision 0023).
     """
 
     def __init__(
@@ -149,15 +153,18 @@ class Pool:
         await self._pool.close()
 
     @asynccontextmanager
-    async def connection(self) -> AsyncGenerator[Connection, None]:
+    async def connection(self, *, tested: bool = False) -> AsyncGenerator[Connection, None]:
         """Lend a connection; one that died meanwhile was left out.
+
+        To be ``tested`` costs a round trip: it is for those whose last one died, for where one
+        does others may be about to.
 
         Raises CatalogUnavailable where none is to be had in time, and says why.
         """
         if self._logins.unreadable and not self._logins.have_worked:
             raise self._logins.unreadable.with_traceback(None)  # instead of a wait for nothing
         try:
-            connection = await self._take_living()
+            connection = await self._take_living(tested=tested)
         except PoolTimeout as error:
             raise CatalogUnavailable(
                 f"the database is away: {self._logins.failure or self._why_waiting()}"
@@ -218,17 +225,22 @@ class Pool:
     def _why_waiting(self) -> str:
         return BUSY if self._pool.get_stats()["pool_size"] else CONNECTING
 
-    async def _take_living(self) -> Connection:
+    async def _take_living(self, *, tested: bool) -> Connection:
         """Take a connection that the server has not closed; give the dead ones back to be buried.
 
         The pool's own check would wait a second, then two, then four between dead connections.
         """
         while True:
             connection = await self._pool.getconn()
-            if not _is_dead(connection):
+            is_usable = False
+            try:
+                is_usable = not (_is_dead(connection) or (tested and await _is_silent(connection)))
+            finally:  # also where nobody waits any more
+                if not is_usable:
+                    await connection.close()
+                    await self._pool.putconn(connection)
+            if is_usable:
                 return connection
-            await connection.close()
-            await self._pool.putconn(connection)
 
 
 def _connection_made_by(logins: Logins) -> type[Connection]:
@@ -264,3 +276,12 @@ def _is_dead(connection: Connection) -> bool:
     except psycopg.OperationalError:
         return True
     return connection.closed
+
+
+async def _is_silent(connection: Connection) -> bool:
+    """Say whether the server does not answer on this connection."""
+    try:
+        await connection.execute("")
+    except psycopg.OperationalError:
+        return True
+    return False

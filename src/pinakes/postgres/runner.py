@@ -138,10 +138,12 @@ class Runner:
         try:
             return await self._fetch(statement, values, bounds)
         except (AnswerLost, TryAgain):
-            return await self._fetch(statement, values, bounds)
+            return await self._fetch(statement, values, bounds, tested=True)
 
-    async def _fetch(self, statement: bytes, values: Values, bounds: Bounds) -> Found:
-        async with self._connections.connection() as connection:
+    async def _fetch(
+        self, statement: bytes, values: Values, bounds: Bounds, *, tested: bool = False
+    ) -> Found:
+        async with self._connections.connection(tested=tested) as connection:
             with in_catalogue_words():
                 return await _take(connection, statement, values, bounds)
 

@@ -1,6 +1,7 @@
-"""Every event that is worth noticing, by name, and what becomes of it: a log line, a count.
+"""What becomes of every event that is worth noticing: a log line, a count.
 
-Each event is a class of its own, so that the log and the metrics cannot disagree about names.
+Each event is a class of its own (``events.py``), so that the log and the metrics cannot disagree
+about names.
 """
 
 import json

@@ -9,8 +9,8 @@ import google.auth
 from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import Request
 
-from pinakes.postgres.passwords.quiet import keep_quiet
 from pinakes.postgres.passwords.source import Login, Password, PasswordUnavailable
+from pinakes.postgres.quiet import keep_quiet
 
 SCOPE = "https://www.googleapis.com/auth/sqlservice.login"
 """What the token is good for: to log in, and nothing else."""

@@ -8,8 +8,8 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pinakes.postgres.passwords.quiet import keep_quiet
 from pinakes.postgres.passwords.source import Login, Password, PasswordUnavailable
+from pinakes.postgres.quiet import keep_quiet
 
 TOKEN_SECONDS = 900.0
 """How long Amazon lets a token in; a connection that it opened stays."""
