@@ -9,6 +9,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from parts import SCHEMA, environment_of
+from pinakes.catalog.errors import SchemaMismatch
 from pinakes.catalog.listing import ModelListing
 from pinakes.catalog.model import Model
 from pinakes.catalog.revision import Change
@@ -54,14 +55,37 @@ async def written_and_listed(conninfo: str, model: Model) -> list[Model]:
 def test_a_database_that_cannot_keep_every_text_is_not_migrated(
     postgres: str, encoding: str
 ) -> None:
+    with pytest.raises(MigrationError, match=f"encoding {encoding}"):
+        asyncio.run(migrate(encoded(postgres, encoding), SCHEMA))
+
+
+def test_of_a_database_that_cannot_keep_every_text_no_migration_is_asked_for(
+    postgres: str,
+) -> None:
+    with pytest.raises(SchemaMismatch, match="encoding LATIN1") as refused:
+        asyncio.run(checked(encoded(postgres, "LATIN1")))
+    assert "pinakes migrate" not in str(refused.value)
+
+
+def test_of_a_database_without_a_catalogue_a_migration_is_asked_for(empty_database: str) -> None:
+    with pytest.raises(SchemaMismatch, match="run 'pinakes migrate'"):
+        asyncio.run(checked(empty_database))
+
+
+async def checked(conninfo: str) -> None:
+    async with Pool(lambda: conninfo) as pool:
+        await PostgresStore(pool, SCHEMA).check()
+
+
+def encoded(postgres: str, encoding: str) -> str:
+    """Make a database with an encoding, and return how to connect to it."""
     other = f"test_{uuid4().hex}"
     with psycopg.connect(postgres, autocommit=True) as connection:
         statement = sql.SQL(
             "create database {} template template0 encoding {} locale 'C' locale_provider libc"
         )
         connection.execute(statement.format(sql.Identifier(other), sql.Literal(encoding)))
-    with pytest.raises(MigrationError, match=f"encoding {encoding}"):
-        asyncio.run(migrate(make_conninfo(postgres, dbname=other), SCHEMA))
+    return make_conninfo(postgres, dbname=other)
 
 
 @with_pgbouncer

@@ -14,6 +14,12 @@ from pinakes.catalog.errors import CatalogUnavailable, SchemaMismatch
 
 NOT_MIGRATED = "the database has no catalogue, or an older one: run 'pinakes migrate'"
 
+UTF8 = "UTF8"
+NARROW = (
+    "the database has the encoding {encoding}, which cannot keep every text; the catalogue needs"
+    " one that was made with encoding 'UTF8'"
+)
+
 
 class AnswerLost(CatalogUnavailable):
     """The database was asked, and its answer did not arrive: the connection died, or time is up."""

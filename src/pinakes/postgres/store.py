@@ -16,6 +16,7 @@ from pinakes.catalog.model import Model, ModelKey
 from pinakes.catalog.revision import Change, Revision
 from pinakes.catalog.runtime import RuntimeMetadata
 from pinakes.postgres import rows
+from pinakes.postgres.errors import NARROW, UTF8
 from pinakes.postgres.migrate import Applied, latest, objection, shipped
 from pinakes.postgres.pages import select_page
 from pinakes.postgres.pool import Connections
@@ -42,12 +43,26 @@ class PostgresStore:
 
     async def check(self) -> Sequence[str]:
         """Return if the database answers and this version works with its schema."""
+        try:
+            await self._check_schema()
+        except SchemaMismatch:
+            await self._check_encoding()
+            raise
+        return self._connections.warnings()
+
+    async def _check_schema(self) -> None:
         found = await self._runner.read(self._statements["list_migrations"], {})
         applied = [Applied(*row) for row in found.rows]
         self._schema_version = latest(applied)
         if problem := objection(self._shipped, applied):
             raise SchemaMismatch(problem)
-        return self._connections.warnings()
+
+    async def _check_encoding(self) -> None:
+        """Say so where a migration is not what is missing, as none would be applied."""
+        found = await self._runner.read(self._statements["find_encoding"], {})
+        [(encoding,)] = found.rows
+        if encoding != UTF8:
+            raise SchemaMismatch(NARROW.format(encoding=encoding))
 
     def readings(self) -> Iterator[Reading]:
         """Tell how far the schema was when it was last looked at; 0 before that."""

@@ -4,7 +4,7 @@ import psycopg
 from psycopg import AsyncClientCursor, AsyncConnection, IsolationLevel
 
 from pinakes.catalog.errors import CatalogUnavailable
-from pinakes.postgres.errors import explain_connect_failure
+from pinakes.postgres.errors import NARROW, UTF8, explain_connect_failure
 from pinakes.postgres.migrate.errors import MigrationError
 from pinakes.postgres.migrate.state import Applied, State
 from pinakes.postgres.rows import Row
@@ -69,10 +69,6 @@ async def connect(conninfo: str) -> AsyncConnection[Row]:
 
 
 async def _refuse_other_encodings(connection: AsyncConnection[Row]) -> None:
-    if (encoding := connection.pgconn.parameter_status(b"server_encoding")) != b"UTF8":
+    if (encoding := connection.pgconn.parameter_status(b"server_encoding")) != UTF8.encode():
         await connection.close()
-        told = (encoding or b"unknown").decode()
-        raise MigrationError(
-            f"the database has the encoding {told}, which cannot keep every text;"
-            " the catalogue needs one that was made with encoding 'UTF8'"
-        )
+        raise MigrationError(NARROW.format(encoding=(encoding or b"unknown").decode()))

@@ -25,6 +25,10 @@ create table if not exists {schema}.migrations (
 alter table {schema}.migrations
     add column if not exists compatible_with integer not null default 0
 
+-- name: find_encoding
+-- How the database keeps its texts: looked at where there is no catalogue yet.
+select current_setting('server_encoding')
+
 -- name: list_migrations
 -- What was applied.
 select name, digest, compatible_with from {schema}.migrations order by name
