@@ -180,6 +180,19 @@ def test_who_sits_there_is_asked_and_sees_nothing_of_it() -> None:
     assert secret.files["password"] == PASSWORD.encode()
 
 
+def test_nobody_is_asked_for_the_password_of_what_is_wrong_without_it() -> None:
+    assert "host in metadata-postgres missing" in refused(
+        "create", "--user=pinakes", "--dbname=metadata"
+    )
+    assert "the name of a secret has" in refused("create", "Bad_Name", *WHERE)
+
+
+@pytest.mark.parametrize("command", [("check",), ("from", "zalando"), ("from", "rds")])
+def test_where_nothing_comes_through_the_pipe_it_is_said_so(command: tuple[str, ...]) -> None:
+    told = refused(*command, given=b" \n")
+    assert told.endswith("nothing came in: what stands before the pipe may have failed\n")
+
+
 def test_who_does_not_answer_gets_no_secret() -> None:
     screen, printed = at_a_terminal(CREATE, b"\x03", shown=False)
     assert "Traceback" not in screen

@@ -125,6 +125,7 @@ TO_A_TERMINAL = (
     "the password would be shown here; lead the manifest on: | kubectl apply --server-side -f -"
 )
 NOTHING_PIPED = "nothing is piped in for {option}, and what is typed would be seen"
+NOTHING_CAME = "nothing came in: what stands before the pipe may have failed"
 UNVERIFIED = (
     "note: nobody verifies which server this is. With the certificate of its authority (--ca-file)"
     " that is done"
@@ -255,12 +256,18 @@ def _print_secret(arguments: argparse.Namespace, told: Login) -> None:
     login = told.overruled_by(_options(arguments))
     given = _ca_of(arguments)
     ca = login.ca if given is None else given
+    _check_before_asking(arguments, Login(login.values, ca))
     values = _with_password(arguments, login.values)
     origin = login.origin if values.get(PASSWORD) == login.values.get(PASSWORD) else None
     secret = page_manifest(arguments.name, arguments.namespace, Login(values, ca, origin))
     print(write_manifest(secret), end="")
     if secret.files["sslmode"] == SslMode.REQUIRE.value.encode() and ca is None:
         print(UNVERIFIED, file=sys.stderr)
+
+
+def _check_before_asking(arguments: argparse.Namespace, login: Login) -> None:
+    """Refuse what no password would mend, before somebody types one in vain."""
+    write_manifest(page_manifest(arguments.name, arguments.namespace, login))
 
 
 def _ca_of(arguments: argparse.Namespace) -> bytes | None:
@@ -305,7 +312,10 @@ def _read(option: str, file: str) -> bytes:
 
 
 def _documents(arguments: argparse.Namespace) -> list[object]:
-    return read_documents(_read("-f", arguments.file))
+    text = _read("-f", arguments.file)
+    if arguments.file == "-" and not text.strip():
+        raise CommandFailed(NOTHING_CAME)
+    return read_documents(text)
 
 
 def _check(arguments: argparse.Namespace) -> None:
