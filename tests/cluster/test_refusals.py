@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cluster.cases import ISSUER, OWN_SECRET, PAGE, TRIAL, Values
+from cluster.cases import ISSUER, OWN_SECRET, PAGE, TRIAL, TWO_ROLES, Values
 from cluster.helm import CHART, Refused, find_helm
 
 MISSPELT: dict[str, Values] = {
@@ -62,6 +62,30 @@ CONTRADICTIONS: dict[str, Values] = {
     | {
         "auth": {"allowAnonymous": "read"},
         "httpRoute": {"enabled": True, "parentRefs": [{"name": "a"}], "hostnames": ["a.example"]},
+    },
+    "service.type LoadBalancer without authentication": {
+        "auth": {"allowAnonymous": "read"},
+        "service": {"type": "LoadBalancer"},
+    },
+    "service.type NodePort without authentication": {"service": {"type": "NodePort"}},
+    "autoscaling.minReplicas is more than autoscaling.maxReplicas": {
+        "autoscaling": {"enabled": True, "minReplicas": 7}
+    },
+    "extraEnv sets PINAKES_AUTH, which the chart sets": ISSUER
+    | {"extraEnv": [{"name": "PINAKES_AUTH", "value": "none"}]},
+    "extraEnv sets PINAKES_ADMIN_PORT, which the chart sets": {
+        "extraEnv": [{"name": "PINAKES_ADMIN_PORT", "value": "9000"}]
+    },
+    "extraEnv sets PINAKES_MIGRATE_SECRET_DIR, which the chart sets": TWO_ROLES
+    | {"extraEnv": [{"name": "PINAKES_MIGRATE_SECRET_DIR", "value": "/"}]},
+    "extraEnv sets A twice": {
+        "extraEnv": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]
+    },
+    "podLabels sets app.kubernetes.io/name, which the chart sets": {
+        "podLabels": {"app.kubernetes.io/name": "catalogue"}
+    },
+    "commonLabels sets helm.sh/chart, which the chart sets": {
+        "commonLabels": {"helm.sh/chart": "catalogue"}
     },
     "ingress.hosts is empty": ISSUER | {"ingress": {"enabled": True}},
     "httpRoute.hostnames is empty": ISSUER

@@ -1,3 +1,25 @@
+{{/* Where the server listens, what it is called, and what it leaves out. */}}
+{{- define "pinakes.serverEnv" -}}
+- name: PINAKES_ADMIN_HOST
+  value: 0.0.0.0
+- name: PINAKES_ADMIN_PORT
+  value: "8001"
+- name: PINAKES_ALLOWED_HOSTS
+  value: {{ include "pinakes.allowedHosts" . }}
+{{- if .Values.tls.secret }}
+- name: PINAKES_TLS_DIR
+  value: /etc/pinakes/tls
+{{- end }}
+{{- if .Values.metadata.disableRuntimeMetadata }}
+- name: DISABLE_RUNTIME_META
+  value: "true"
+{{- end }}
+{{- if .Values.metadata.disableRuntimeWatchers }}
+- name: DISABLE_RUNTIME_META_WATCHERS
+  value: "true"
+{{- end }}
+{{- end -}}
+
 {{/* Where the catalogue is, for the server and the doctor. With a trial no METADATA_PG_* is there. */}}
 {{- define "pinakes.databaseEnv" -}}
 {{- with .Values.metadata.pg -}}

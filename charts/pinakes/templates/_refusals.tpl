@@ -4,6 +4,10 @@
 {{- include "pinakes.followerRefusals" . -}}
 {{- include "pinakes.authRefusals" . -}}
 {{- include "pinakes.wayInRefusals" . -}}
+{{- include "pinakes.repetitionRefusals" . -}}
+{{- if and .Values.autoscaling.enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) -}}
+{{- fail "autoscaling.minReplicas is more than autoscaling.maxReplicas" -}}
+{{- end -}}
 {{- if and .Values.prometheusRule.enabled (not .Values.serviceMonitor.enabled) -}}
 {{- fail "prometheusRule.enabled needs serviceMonitor.enabled, which reads what the alerts look at" -}}
 {{- end -}}
@@ -63,7 +67,32 @@
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- if and (ne .Values.service.type "ClusterIP") (not .Values.auth.oidc.issuers) -}}
+{{- fail (printf "service.type %s without authentication would open the catalogue to everybody outside: set auth.oidc.issuers and auth.oidc.audiences" .Values.service.type) -}}
+{{- end -}}
 {{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) -}}
 {{- fail "httpRoute.parentRefs is empty: name the gateway" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Of what is there twice Kubernetes takes the last, or nothing, and says neither. */}}
+{{- define "pinakes.repetitionRefusals" -}}
+{{- $ours := list (include "pinakes.serverEnv" .) (include "pinakes.databaseEnv" .) (include "pinakes.authEnv" .) (include "pinakes.migrationEnv" .) | join "\n" -}}
+{{- $seen := list -}}
+{{- range .Values.extraEnv -}}
+{{- if regexMatch (printf "(?m)^- name: %s$" .name) $ours -}}
+{{- fail (printf "extraEnv sets %s, which the chart sets: change the value that it is made of" .name) -}}
+{{- end -}}
+{{- if has .name $seen -}}
+{{- fail (printf "extraEnv sets %s twice" .name) -}}
+{{- end -}}
+{{- $seen = append $seen .name -}}
+{{- end -}}
+{{- range $labels := list "podLabels" "commonLabels" -}}
+{{- range $name, $_ := index $.Values $labels -}}
+{{- if regexMatch "^(app[.]kubernetes[.]io/(name|instance|component|version|managed-by)|helm[.]sh/chart)$" $name -}}
+{{- fail (printf "%s sets %s, which the chart sets, and finds its pods by" $labels $name) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
