@@ -102,6 +102,15 @@ def test_systems_authorities_that_are_of_no_use(
     assert found.fix("cert.authorities").startswith("install the package ca-certificates")
 
 
+def test_extra_authorities_that_are_of_no_use(ward: Ward, doctor: Doctor, tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle"
+    bundle.write_bytes(ward.root.pem)
+    variables = {"SSL_CERT_FILE": str(bundle), "PINAKES_EXTRA_CA_FILE": "/nowhere/at/all"}
+    found = doctor(ward.secret(**{"ca.crt": "system"}), **variables)
+    assert found.failed() == ["cert.authorities"]
+    assert found.fix("cert.authorities").startswith("mount certificates where PINAKES_EXTRA_CA")
+
+
 @pytest.mark.parametrize("host", ["localhost:5432", "postgresql://u:hush@localhost:5432/d"])
 def test_a_host_with_more_in_it(ward: Ward, doctor: Doctor, host: str) -> None:
     found = doctor(ward.secret(host=host))
@@ -335,6 +344,11 @@ def test_a_misspelt_key(ward: Ward, doctor: Doctor) -> None:
     found = doctor(ward.secret(user=None, usr="either"))
     assert found.failed() == ["secret.keys"]
     assert found.fix("secret.keys") == "call usr, which nobody reads, user"
+
+
+def test_a_key_whose_letters_changed_places(ward: Ward, doctor: Doctor) -> None:
+    found = doctor(ward.secret(host=None, hots="localhost"))
+    assert found.fix("secret.keys") == "call hots, which nobody reads, host"
 
 
 @pytest.mark.parametrize(

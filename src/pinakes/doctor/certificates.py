@@ -14,6 +14,9 @@ AS_PEM = "put the certificate of the authority that signed the server's into ca.
 INSTALL = (
     "install the package ca-certificates, or name the file of the certificates in SSL_CERT_FILE"
 )
+MOUNT_EXTRA = (
+    "mount certificates where PINAKES_EXTRA_CA_FILE says (in the chart: extraCA), or take it away"
+)
 A_PAIR = "put a certificate and the key that it was made for into tls.crt and tls.key, as PEM"
 DECRYPT = "store it without its passphrase: openssl pkey -in tls.key -out plain.key"
 
@@ -25,8 +28,7 @@ def authorities(evidence: Evidence) -> Verdict:
     description = evidence.description
     if description.ca_problem:
         verdict = failed if description.problem == description.ca_problem else warning
-        fix = INSTALL if "the system's" in description.ca_problem else AS_PEM
-        return verdict(description.ca_problem, fix)
+        return verdict(description.ca_problem, _fix(description.ca_problem))
     if not description.conninfo:
         return skipped("nothing is wrong with it as far as was looked")
     if not description.authorities:
@@ -75,6 +77,12 @@ def judge_dates(named: Sequence[tuple[str, X509]], now: datetime) -> Verdict:
         days = (first.ends - now).days
         return warning(f"{name} expires on {first.ends:{DAY}}, in {days} days", f"renew {name}")
     return ok(f"valid until {first.ends:{DAY}} ({name})")
+
+
+def _fix(ca_problem: str) -> str:
+    if "PINAKES_EXTRA_CA_FILE" in ca_problem:
+        return MOUNT_EXTRA
+    return INSTALL if "the system's" in ca_problem else AS_PEM
 
 
 def _ours(evidence: Evidence) -> Iterator[tuple[str, X509]]:

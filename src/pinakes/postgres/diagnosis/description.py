@@ -281,12 +281,17 @@ def _origin(secret: Secret | None, places: Mapping[str, str]) -> Origin | None:
 def _misspelt(given: Iterable[str], known: set[str], places: Iterable[str]) -> dict[str, str]:
     """Find names that nothing reads, but that look like one that is not there."""
     wanted = sorted(known - set(given) - {key for place in places for key in ALIASES[place]})
-    close = {
-        name: difflib.get_close_matches(name, wanted, n=1, cutoff=0.8)
-        for name in given
-        if name not in known
-    }
+    close = {name: _like(name, wanted) for name in given if name not in known}
     return {name: matches[0] for name, matches in close.items() if matches}
+
+
+def _like(name: str, wanted: Sequence[str]) -> Sequence[str]:
+    """Find what a name may be meant as: first one whose letters only changed places.
+
+    In a short name that weighs too much for a measure of likeness.
+    """
+    swapped = [one for one in wanted if sorted(one) == sorted(name)]
+    return swapped or difflib.get_close_matches(name, wanted, n=1, cutoff=0.8)
 
 
 def _ca_problem(ca: bytes | None) -> str:
