@@ -1,10 +1,12 @@
 """What is misspelt, contradicts itself or leaves the door open is not rendered, and says so."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
 from cluster.cases import ISSUER, OWN_SECRET, PAGE, TRIAL, TWO_ROLES, Values
 from cluster.helm import CHART, Refused, find_helm
@@ -94,6 +96,16 @@ CONTRADICTIONS: dict[str, Values] = {
     | {"httpRoute": {"enabled": True, "hostnames": ["a.example"]}},
 }
 
+
+def _paths(values: Values, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, value in values.items():
+        yield (*above, name)
+        if isinstance(value, dict):
+            yield from _paths(value, (*above, name))
+
+
+DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())
+
 every_helm = pytest.mark.parametrize("version", [3, 4], ids="helm {}".format)
 
 
@@ -111,6 +123,26 @@ def test_a_contradiction_is_refused_with_a_sentence(version: int, sentence: str)
         find_helm(version).render(CONTRADICTIONS[sentence])
 
 
+@every_helm
+@pytest.mark.parametrize("path", list(_paths(DEFAULTS)), ids=".".join)
+def test_a_value_with_nothing_behind_it_counts_as_empty_or_is_refused_by_its_name(
+    version: int, path: tuple[str, ...]
+) -> None:
+    """As the heading of a section whose lines are all commented out."""
+    values: Any = None
+    for name in reversed(path):
+        values = {name: values}
+    told = _told_of(version, values)
+    assert told is None or re.search(rf"'{path[-1]}'|{path[-1]} is required", told)
+
+
+@every_helm
+def test_a_name_that_no_service_may_have_is_refused(version: int) -> None:
+    with pytest.raises(Refused, match="2nd-pinakes begins with no letter"):
+        find_helm(version).render({}, release="2nd")
+    assert find_helm(version).render({"fullnameOverride": "second"}, release="2nd")
+
+
 def test_no_level_of_the_values_takes_unknown_names() -> None:
     """Open are only maps of Kubernetes' own, which say that they are."""
     schema = json.loads((CHART / "values.schema.json").read_text())
@@ -121,6 +153,14 @@ def test_no_level_of_the_values_takes_unknown_names() -> None:
         "Helm adds it where the chart is part of another one",
         "as in Kubernetes, which looks at it",
     }
+
+
+def _told_of(version: int, values: Values) -> str | None:
+    try:
+        find_helm(version).render(values)
+    except Refused as refused:
+        return str(refused)
+    return None
 
 
 def _objects(schema: Any) -> Iterator[dict[str, Any]]:

@@ -1,5 +1,9 @@
 {{/* What contradicts itself, or leaves the door open, is not rendered. */}}
 {{- define "pinakes.refusals" -}}
+{{- $name := include "pinakes.fullname" . -}}
+{{- if not (regexMatch "^[a-z]" $name) -}}
+{{- fail (printf "%s begins with no letter, which a Service may not: set fullnameOverride" $name) -}}
+{{- end -}}
 {{- include "pinakes.databaseRefusals" . -}}
 {{- include "pinakes.followerRefusals" . -}}
 {{- include "pinakes.authRefusals" . -}}
