@@ -20,8 +20,10 @@ EXECUTE = re.compile(r"execute [^:]*: (?P<sql>.*)", re.DOTALL)
 PARAMETER = re.compile(r"\$\d+ = (NULL|'(?:[^']|'')*')")
 SETTLE_SECONDS = 0.3
 """What sessions need to see a setting."""
-WRITTEN_SECONDS = 0.05
+WRITTEN_SECONDS = 0.02
 """What the log needs to be written."""
+LATE_SECONDS = 3.0
+"""What it needs at most, on a machine that has other work."""
 FRAMES = ("begin", "commit", "set ", "rollback")
 
 
@@ -45,6 +47,9 @@ def capture(database: Database, asks: Iterable[Callable[[], object]]) -> list[li
 def _asked_by(ask: Callable[[], object], log: Path) -> list[Statement]:
     offset = log.stat().st_size
     ask()
+    end = time.monotonic() + LATE_SECONDS
+    while not any(_statements(log, offset)) and time.monotonic() < end:
+        time.sleep(WRITTEN_SECONDS)
     time.sleep(WRITTEN_SECONDS)
     return list(_statements(log, offset))
 
@@ -64,7 +69,8 @@ def _statements(log: Path, offset: int) -> Iterator[Statement]:
     with log.open("rb") as lines:
         lines.seek(offset)
         for line in lines:
-            yield from _statement(json.loads(line))
+            if line.endswith(b"\n"):  # else it is still being written
+                yield from _statement(json.loads(line))
 
 
 def _statement(entry: dict[str, Any]) -> Iterator[Statement]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from functools import partial
+from functools import cache, partial
 from uuid import uuid4
 
 import httpx
@@ -18,6 +18,8 @@ from bench.sample import Load
 from bench.servers import RunningServer
 from bench.wrk import FRESH, Request, Target
 
+KEPT_SECONDS = 1.0
+"""A connection is asked on again for so long: shorter than any server keeps it."""
 FRESH_URI = f"{NEW}/captured"
 
 
@@ -90,10 +92,15 @@ def _scripts(
 
 
 def check(url: str, request: Request, name: str) -> httpx.Response:
-    """Ask once, by the library's own client. Raises BenchError where it is not answered well."""
+    """Ask once. Raises BenchError where it is not answered well."""
     headers: Mapping[str, str] = {"Content-Type": "application/json"} | dict(request.headers)
     body = request.body.replace(FRESH, uuid4().hex)
-    answer = httpx.request(request.method, url + request.target, content=body, headers=headers)
+    answer = _client().request(request.method, url + request.target, content=body, headers=headers)
     if answer.is_error:
         raise BenchError(f"{name}: {answer.status_code} {answer.text[:500]}")
     return answer
+
+
+@cache
+def _client() -> httpx.Client:
+    return httpx.Client(limits=httpx.Limits(keepalive_expiry=KEPT_SECONDS))

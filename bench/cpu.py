@@ -24,7 +24,15 @@ def cpu_microseconds(root: int) -> float:
 
 def resident_megabytes(root: int) -> float:
     """Return the resident memory of a process tree; what is shared counts for each."""
-    return sum(map(_resident_kilobytes, tree(root))) / MEGABYTE
+    return sum(_status_kilobytes(pid, "VmRSS") for pid in tree(root)) / MEGABYTE
+
+
+def peak_megabytes(pid: int) -> float:
+    """Return the most resident memory that a process has had since its program began.
+
+    Not what ``wait4`` tells: that begins with the memory of the process which it was made by.
+    """
+    return _status_kilobytes(pid, "VmHWM") / MEGABYTE
 
 
 def tree(root: int) -> Iterator[int]:
@@ -50,10 +58,10 @@ def _stat_of(pid: int) -> list[str]:
         return []
 
 
-def _resident_kilobytes(pid: int) -> int:
+def _status_kilobytes(pid: int, name: str) -> int:
+    """Return a size of a process; 0 of one that has ended."""
     try:
-        status = (PROC / str(pid) / "status").read_text()
+        lines = (PROC / str(pid) / "status").read_text().splitlines()
     except (FileNotFoundError, ProcessLookupError):
         return 0
-    [line] = [line for line in status.splitlines() if line.startswith("VmRSS:")] or ["VmRSS: 0"]
-    return int(line.split()[1])
+    return next((int(line.split()[1]) for line in lines if line.startswith(f"{name}:")), 0)

@@ -20,6 +20,14 @@ class Held(Enum):
     ANYTHING_ELSE = "anything else"
 
 
+MOST_MS: Mapping[Held, tuple[float, float]] = {
+    Held.NOTHING_MATCHES: (5, 2),
+    Held.SOMETHING_MATCHES: (50, 15),
+    Held.ANYTHING_ELSE: (1000, 200),
+}
+"""What a case may take at a million models, and what it should."""
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """A listing, and what it is held to."""

@@ -3,6 +3,8 @@
 import http.client
 import json
 import statistics
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +16,6 @@ from bench.servers import RunningServer, serving
 
 LISTED_PAGE = 1000
 LATER_REQUESTS = 40
-STALL_MS = 20.0
-"""A client that is stalled waits for 40 ms (github.com/Kludex/uvicorn/issues/3149)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +29,27 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class KeepAlive:
-    """What one client waits on one connection."""
+    """What one client waits on one connection.
+
+    One that is stalled waits 40 ms at each later request (github.com/Kludex/uvicorn/issues/3149).
+    """
 
     first_ms: float
     later_ms: float
-
-    @property
-    def stalls(self) -> bool:
-        """Whether later requests wait for what the first did not."""
-        return self.later_ms > self.first_ms + STALL_MS
 
 
 def measure_start(environment: dict[str, str], folder: Path) -> RunningServer:
     """Start a server, stop it, and return what it told."""
     with serving(folder / "start.log", environment) as server:
         return server
+
+
+def has_workers() -> bool:
+    """Say whether this version serves with several processes."""
+    command = [sys.executable, "-m", "pinakes", "serve", "--help"]
+    return (
+        "--workers" in subprocess.run(command, check=False, capture_output=True, text=True).stdout
+    )
 
 
 def measure_memory(environment: dict[str, str], folder: Path) -> Memory:

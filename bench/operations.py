@@ -14,7 +14,7 @@ from pinakes.wire.models import write_model
 
 PATH = f"{API}/model/metadata"
 PAGE = 20
-READS = 64
+READS = 32
 """Different requests of a reading operation."""
 WRITES = 16
 SEARCHED_PROJECTS = 8

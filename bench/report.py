@@ -1,22 +1,26 @@
 """The results for people, as tables of text, and for programs, as JSON."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from http import HTTPStatus
 from itertools import groupby
 from pathlib import Path
+from textwrap import shorten
 
 import msgspec
 
 from bench.contenders import Who
-from bench.filters import Held
+from bench.filters import MOST_MS
 from bench.goals import Judged, Verdict, judge
 from bench.operations import Operation
 from bench.results import Results
 from bench.rounds import Figure
 from bench.statistics import Spread, spread_of
+from bench.suite import Timed
 from bench.transfer import Carried
 
 WORST = 8
 """Of each class of filters so many are shown, the slowest."""
+NAME_WIDTH = 90
 
 Row = Sequence[str]
 
@@ -150,19 +154,24 @@ def _carried(name: str, carried: Sequence[Carried]) -> Iterator[Row]:
 
 
 def _filters(results: Results) -> Iterator[str]:
+    """Show of each class the slowest; all of them are in the JSON."""
     by_class = sorted(results.filters, key=lambda timed: (timed.held.value, -timed.p50_ms))
     for held, group in groupby(by_class, key=lambda timed: timed.held):
         timed = list(group)
+        most, _ = MOST_MS[held]
+        over = sum(each.p50_ms > most for each in timed)
+        title = f"filters, {held.value}: {over} of {len(timed)} over {most:g} ms"
         rows = [
-            (each.name, f"{each.p50_ms:.1f}", str(each.status), str(each.found))
+            (shorten(each.name, NAME_WIDTH), f"{each.p50_ms:.1f}", str(each.found), _flag(each))
             for each in timed[:WORST]
         ]
-        head = (f"{_title(held)}: the slowest of {len(timed)}", "p50 ms", "status", "found")
-        yield "\n".join(table(head, rows))
+        yield "\n".join(table((title, "p50 ms", "found", ""), rows))
 
 
-def _title(held: Held) -> str:
-    return f"filters, {held.value}"
+def _flag(timed: Timed) -> str:
+    if timed.status != HTTPStatus.OK:
+        return f"status {timed.status}"
+    return "OVER" if timed.p50_ms > MOST_MS[timed.held][0] else ""
 
 
 def _goals(judgements: Iterable[Judged]) -> Iterator[Row]:

@@ -23,6 +23,13 @@ from pinakes.catalog.model import Model
 SAMPLE = 1000
 """Models that the requests are drawn from, spread over all of the catalogue."""
 MILLION = 1_000_000
+LOGGED_IN = (Operation.GET, Operation.SEARCH, Operation.CREATE)
+"""What is also done with a token."""
+CONSTANTS = (Operation.GET, Operation.SEARCH)
+"""What is also answered without a catalogue."""
+CARRIED = 100_000
+"""Models of an import, at most: more would be measured for long and tell nothing else."""
+NO_WORKERS = "two processes: this version of pinakes serves with one"
 NO_TRANSFER = "import and export: this version of pinakes has no such commands"
 
 
@@ -106,11 +113,10 @@ def _cells(bench: Bench) -> Generator[list[Cell]]:
         logged_in = stack.enter_context(
             serving(bench.folder / "tokens.log", bench.environment | issuer.environment)
         )
+        shown = asked.only(*LOGGED_IN).with_headers(issuer.headers)
         cells = [
             *http_cells(Who.OURS, ours, bench.database, asked),
-            *http_cells(
-                Who.OURS_LOGGED_IN, logged_in, bench.database, asked.with_headers(issuer.headers)
-            ),
+            *http_cells(Who.OURS_LOGGED_IN, logged_in, bench.database, shown),
             *pgbench_cells(bench.database, bench.conninfo, ours, asked),
         ]
         for who, kind in ((Who.CONSTANT, "whole"), (Who.BARE, "bare")):
@@ -121,9 +127,6 @@ def _cells(bench: Bench) -> Generator[list[Cell]]:
             cells += stack.enter_context(peer.cells(bench.database, bench.folder))
         database.tidy(bench.conninfo)
         yield cells
-
-
-CONSTANTS = (Operation.GET, Operation.SEARCH)
 
 
 @contextmanager
@@ -164,22 +167,23 @@ def _carrying(bench: Bench) -> Generator[Callable[[], None]]:
     yield carry
 
 
-CARRIED = 100_000
-"""Models of an import, at most: more would be measured for long and tell nothing else."""
-
-
 def _measure_once(bench: Bench) -> None:
     say("memory, depth, keep-alive")
     results = bench.results
     results.memory = life.measure_memory(bench.environment, bench.folder)
-    target = plan(bench.sample).requests[Operation.GET][0].target
+    get = plan(bench.sample).requests[Operation.GET][0].target
     with serving(bench.folder / "last.log", bench.environment) as server:
-        results.keep_alive["one process"] = life.measure_keep_alive(server.url, target)
+        results.keep_alive["one process"] = life.measure_keep_alive(server.url, get)
         results.depth = suite.measure_depth(server.url)
         if bench.order.with_filters:
             cases = filters.cases(bench.sample[0])
             say(f"{len(cases)} filters")
             results.filters = suite.run_suite(server.url, cases)
+    if not life.has_workers():
+        results.left_out.append(NO_WORKERS)
+        return
+    with serving(bench.folder / "two.log", bench.environment, ["--workers", "2"]) as server:
+        results.keep_alive["two processes"] = life.measure_keep_alive(server.url, get)
 
 
 def say(what: str) -> None:

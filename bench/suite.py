@@ -69,7 +69,14 @@ def _timed(client: Client, case: Case) -> Timed:
     end = time.monotonic() + CASE_SECONDS
     while len(times) < FEWEST_REPEATS or (len(times) < REPEATS and time.monotonic() < end):
         times.append(client.ask(parameters)[0])
-    return Timed(case.name, case.held, statistics.median(times), status, found)
+    return Timed(case.name, _held(case, found), statistics.median(times), status, found)
+
+
+def _held(case: Case, found: int) -> Held:
+    """Hold a case to what it found, for of small catalogues some values find nothing."""
+    if case.held is Held.ANYTHING_ELSE:
+        return case.held
+    return Held.SOMETHING_MATCHES if found else Held.NOTHING_MATCHES
 
 
 def measure_depth(url: str) -> Depth:

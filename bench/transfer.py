@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from bench.cpu import MEGABYTE
+from bench.cpu import peak_megabytes
 from bench.database import SCHEMA, Database, environment_of, new_catalogue
 from bench.failure import BenchError
 from parts import clean_environment
@@ -22,6 +23,8 @@ from pinakes.wire.models import write_model
 TABLES = ("models", "model_revisions", "runtime_metadata")
 """What is carried; tables that are derived from these are filled as these are."""
 CHUNK = 1024 * 1024
+LOOK_SECONDS = 0.01
+"""Between looks at a command: the measured time is as coarse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,10 @@ def has_commands() -> bool:
 
 
 def write_lines(models: Iterable[Model], file: Path) -> None:
-    """Write models as the lines that ``pinakes import`` takes."""
+    """Write models as the lines that ``pinakes import`` takes: by URI and project."""
+    in_order = sorted(models, key=lambda model: (model.uri, model.project))
     with file.open("wb") as lines:
-        lines.writelines(write_model(model) + b"\n" for model in models)
+        lines.writelines(write_model(model) + b"\n" for model in in_order)
 
 
 def measure_import(database: Database, file: Path) -> Carried:
@@ -80,16 +84,18 @@ def _run(arguments: Sequence[str], conninfo: str) -> tuple[float, float]:
     """Run a command of ours; return its seconds and the most memory that it had."""
     command = [sys.executable, "-m", "pinakes", *arguments]
     environment = clean_environment() | environment_of(conninfo)
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise BenchError(f"pinakes {arguments[0]} ended with {process.returncode}")
-    return seconds, usage.ru_maxrss / MEGABYTE
+    peak = 0.0
+    with tempfile.TemporaryFile("w+") as told:
+        started = time.perf_counter()
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=told)
+        while process.poll() is None:
+            peak = max(peak, peak_megabytes(process.pid))
+            time.sleep(LOOK_SECONDS)
+        seconds = time.perf_counter() - started
+        if process.returncode:
+            told.seek(0)
+            raise BenchError(f"pinakes {arguments[0]}: {told.read().strip()[-2000:]}")
+    return seconds, peak
 
 
 def _rows(conninfo: str) -> Mapping[str, bytes]:
