@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from pinakes.cli import doctor, migrate, roles, secret, serve
-from pinakes.cli.failure import CommandFailed
+from pinakes.cli import doctor, export, import_, migrate, roles, secret, serve
+from pinakes.cli.failure import CommandFailed, WrongUsage
 
 COMMANDS = {
     "serve": serve,
@@ -15,6 +15,8 @@ COMMANDS = {
     "roles": roles,
     "secret": secret,
     "doctor": doctor,
+    "export": export,
+    "import": import_,
 }
 
 
@@ -43,7 +45,7 @@ def _run(arguments: argparse.Namespace) -> None:
         arguments.run(arguments)
     except CommandFailed as failure:
         print(f"pinakes {arguments.command}: {failure}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(2 if isinstance(failure, WrongUsage) else 1)
 
 
 def _print_no_more() -> None:

@@ -277,6 +277,28 @@ def _passwords(database: ConfiguredDatabase, telemetry: Telemetry) -> PasswordSo
     return password_source(database.password_source, telemetry.notice)
 
 
+@asynccontextmanager
+async def opened_database(settings: Settings) -> AsyncGenerator[str, None]:
+    """Yield how to connect to the database that was chosen; the embedded one runs meanwhile.
+
+    Raises CatalogError, EmbeddedError or MigrationError where there is none.
+    """
+    match settings.database:
+        case NoDatabase():
+            raise CatalogDisabled(DISABLED)
+        case UnknownDatabase(reason):
+            raise CatalogUnavailable(f"there is no database: {reason}")
+        case EmbeddedDatabase(directory):
+            async with EmbeddedPostgres(directory) as embedded:
+                await migrate(embedded.conninfo(), settings.schema)
+                yield embedded.conninfo()
+        case ConfiguredDatabase():
+            reader = connection_reader(settings.database)
+            yield reader.conninfo()
+        case _:
+            assert_never(settings.database)
+
+
 def connection_reader(database: ConfiguredDatabase) -> ConnectionReader:
     """Make what reads how the server connects."""
     configuration = Configuration(

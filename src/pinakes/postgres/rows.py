@@ -44,7 +44,7 @@ class RevisedModel(msgspec.Struct):
     metrics: dict[str, float]
     prediction_schema: msgspec.Raw
     default_protocol: str | None
-    creation_time: datetime
+    creation_time: datetime | None
 
 
 _revised_model = msgspec.json.Decoder(RevisedModel)
@@ -130,6 +130,25 @@ def _model_revised(text: bytes) -> Model:
     )
 
 
+def revised_of(model: Model) -> str:
+    """Write a model as a revision keeps it."""
+    schema, protocol = model.prediction_schema, model.default_protocol
+    revised = RevisedModel(
+        uri=model.uri,
+        project=model.project,
+        name=model.name,
+        version=model.version,
+        artifact_type=model.artifact_type.value,
+        task_type=model.task_type,
+        tags=dict(model.tags),
+        metrics=dict(model.metrics),
+        prediction_schema=msgspec.Raw(schema or b"null"),
+        default_protocol=None if protocol is None else protocol.value,
+        creation_time=model.creation_time,
+    )
+    return msgspec.json.encode(revised).decode()
+
+
 def values_of_runtime(runtime: RuntimeMetadata) -> dict[str, object]:
     """Return the columns of runtime metadata by name."""
     return {
@@ -167,11 +186,11 @@ def values_of_runtime_listing(listing: RuntimeListing) -> dict[str, object]:
     }
 
 
-def record_of(row: Row) -> RuntimeRecord:
-    """Read a row of ``list_runtime``: fourteen columns of its own, then those of the model."""
+def runtime_of(row: Row) -> RuntimeMetadata:
+    """Read the fourteen columns of runtime metadata."""
     uri, project, name, namespace, uid, kind, status, predictor, node = row[:9]
     traffic, replicas, shadow, explainer, created = row[9:14]
-    runtime = RuntimeMetadata(
+    return RuntimeMetadata(
         model_uri=uri,
         project=project,
         deployment_name=name,
@@ -187,5 +206,9 @@ def record_of(row: Row) -> RuntimeRecord:
         explainer=explainer,
         creation_time=created,
     )
+
+
+def record_of(row: Row) -> RuntimeRecord:
+    """Read a row of ``list_runtime``: fourteen columns of its own, then those of the model."""
     model = row[14:]
-    return RuntimeRecord(runtime, model_of(model) if model[0] is not None else None)
+    return RuntimeRecord(runtime_of(row), model_of(model) if model[0] is not None else None)

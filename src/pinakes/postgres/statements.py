@@ -12,7 +12,7 @@ from typing import LiteralString, cast
 from psycopg import sql
 
 FOLDER = resources.files("pinakes.postgres") / "sql"
-FILES = ("models.sql", "runtime.sql", "migrations.sql")
+FILES = ("models.sql", "runtime.sql", "migrations.sql", "transfer.sql")
 NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 

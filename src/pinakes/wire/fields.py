@@ -87,6 +87,10 @@ class Fields:
         """Read an int64, given as a number or as the text of one; 0 where there is none."""
         return self._read(name, read_integer, 0)
 
+    def truth(self, name: str) -> bool:
+        """Read true or false; false where there is none."""
+        return self._read(name, read_truth, default=False)
+
     def map_of(self, name: str, read: Callable[[object, str], Value]) -> dict[str, Value]:
         """Read a map, whose values are never null; an empty one where there is none."""
         path = self.path(name)
@@ -152,6 +156,13 @@ def _whole(value: object) -> int | None:
             return int(value)
         case _:
             return None
+
+
+def read_truth(value: object, path: str) -> bool:
+    """Read true or false."""
+    if not isinstance(value, bool):
+        raise BadRequest(path, f"expected true or false, got {_kind(value)}")
+    return value
 
 
 def read_double(value: object, path: str) -> float:

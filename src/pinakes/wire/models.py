@@ -2,12 +2,14 @@
 
 from collections.abc import Collection
 from datetime import UTC, datetime
+from typing import Annotated
 
 import msgspec
 
 from pinakes.catalog.listing import ModelListing, ModelPage
 from pinakes.catalog.model import DEFAULT_PROJECT, ArtifactType, DefaultProtocol, Model
 from pinakes.wire.choices import ARTIFACT_TYPES, DEFAULT_PROTOCOLS
+from pinakes.wire.errors import BadRequest
 from pinakes.wire.fields import Fields, read_body, read_double, read_text
 from pinakes.wire.names import MODEL_NAMES
 from pinakes.wire.page_tokens import write_token
@@ -34,16 +36,23 @@ EMPTY_MODEL: dict[str, object] = {
 """What a listing shows of the fields that its mask leaves out."""
 
 
+_AwareTime = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
 def read_model(body: bytes) -> Model:
     """Read the body of a create or an update; ``creationTime`` is not even looked at.
 
     Raises BadRequest where the shape is wrong; whether the model is valid is for the catalogue.
     """
-    return read_body(body, _read_model)
+    return read_body(body, model_of)
 
 
-def _read_model(value: object) -> Model:
-    fields = Fields(value)
+def model_of(value: object, path: str = "") -> Model:
+    """Read v1Model as decoded JSON, which stands at ``path`` of a larger whole.
+
+    Raises BadRequest as ``read_model`` does.
+    """
+    fields = Fields(value, path)
     version = fields.text("version")
     schema = fields.get("predictionSchema")
     return Model(
@@ -105,6 +114,17 @@ def write_model_page(page: ModelPage, listing: ModelListing, mask: Collection[st
             listing.position_of(page.models[index]), model_scope(listing)
         ),
     )
+
+
+def read_time(fields: Fields, name: str) -> datetime | None:
+    """Read a time as RFC 3339; None where there is none."""
+    text = fields.text(name)
+    if not text:
+        return None
+    try:
+        return msgspec.convert(text, _AwareTime).astimezone(UTC)
+    except (msgspec.ValidationError, OverflowError) as error:
+        raise BadRequest(fields.path(name), "expected a time as RFC 3339 writes it") from error
 
 
 def write_time(time: datetime | None) -> str | None:

@@ -5,7 +5,7 @@ from collections.abc import Collection
 import msgspec
 
 from pinakes.catalog.listing import RuntimeListing, RuntimePage
-from pinakes.catalog.runtime import RuntimeRecord
+from pinakes.catalog.runtime import RuntimeMetadata, RuntimeRecord
 from pinakes.wire.models import write_model, write_time
 from pinakes.wire.page_tokens import write_token
 from pinakes.wire.pages import write_page
@@ -49,7 +49,13 @@ def write_runtime(record: RuntimeRecord, mask: Collection[str]) -> bytes:
 
 
 def _fields_of(record: RuntimeRecord) -> list[tuple[str, object]]:
-    runtime, model = record.runtime, record.model
+    model = record.model
+    shown = None if model is None else msgspec.Raw(write_model(model))
+    return [*fields_of_runtime(record.runtime), ("model", shown)]
+
+
+def fields_of_runtime(runtime: RuntimeMetadata) -> list[tuple[str, object]]:
+    """Return every field but the model beside it, by its JSON name."""
     return [
         ("modelUri", runtime.model_uri),
         ("deploymentName", runtime.deployment_name),
@@ -62,7 +68,6 @@ def _fields_of(record: RuntimeRecord) -> list[tuple[str, object]]:
         ("traffic", str(runtime.traffic)),
         ("shadow", runtime.shadow),
         ("creationTime", write_time(runtime.creation_time)),
-        ("model", None if model is None else msgspec.Raw(write_model(model))),
         ("explainer", runtime.explainer),
         ("replicas", str(runtime.replicas)),
     ]

@@ -5,8 +5,9 @@
 binaries of the wheel, and ``user`` whom they run as.
 """
 
+from pinakes.postgres.embedded.directory import has_data
 from pinakes.postgres.embedded.errors import EmbeddedError
 from pinakes.postgres.embedded.lifecycle import EmbeddedPostgres
 from pinakes.postgres.embedded.programs import is_installed
 
-__all__ = ["EmbeddedError", "EmbeddedPostgres", "is_installed"]
+__all__ = ["EmbeddedError", "EmbeddedPostgres", "has_data", "is_installed"]

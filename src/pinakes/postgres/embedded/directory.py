@@ -154,6 +154,11 @@ class DataDirectory:
             shutil.rmtree(place, ignore_errors=True)
 
 
+def has_data(path: Path) -> bool:
+    """Say whether a directory holds data, be it ours to use or not."""
+    return DataDirectory(path).is_initialised()
+
+
 def _open_private(path: Path, flags: int, user: SystemUser) -> int:
     """Open a file of ``user`` that nobody else can read, creating it where it is missing.
 

@@ -1,0 +1,56 @@
+"""Make a catalogue what a file, or another server, says that it is: in one transaction."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from pinakes.catalog.model import Model
+from pinakes.catalog.revision import Revision
+from pinakes.catalog.runtime import RuntimeMetadata
+from pinakes.postgres.transfer.history import IncomingHistory
+from pinakes.postgres.transfer.keyed import IncomingEntries
+from pinakes.postgres.transfer.order import Order, Outcome
+from pinakes.postgres.transfer.session import Session, transaction
+from pinakes.postgres.transfer.tables import MODELS, RUNTIME
+
+
+class Incoming:
+    """A catalogue that takes entries, a batch at a time.
+
+    The history of models comes before them: what came with this very transaction tells of their
+    change, and what has no such revision gets one.
+    """
+
+    def __init__(self, session: Session, order: Order, now: datetime) -> None:
+        self.outcome = Outcome()
+        self._history = IncomingHistory(session, order, self.outcome.revisions)
+        self._models = IncomingEntries(MODELS, session, order, self.outcome.models, now)
+        self._runtime = IncomingEntries(RUNTIME, session, order, self.outcome.runtime, now)
+
+    async def take(
+        self,
+        revisions: Sequence[Revision] = (),
+        models: Sequence[Model] = (),
+        runtime: Sequence[RuntimeMetadata] = (),
+    ) -> None:
+        """Take a batch. Raises TransferError, or CatalogUnavailable."""
+        await self._history.take(revisions)
+        await self._models.take(models)
+        await self._runtime.take(runtime)
+
+    async def finish(self) -> None:
+        """Do what only the end allows: nothing more comes."""
+        await self._models.finish()
+        await self._runtime.finish()
+        self.outcome.told = self._models.told + await self._history.finish()
+
+
+@asynccontextmanager
+async def incoming(conninfo: str, schema: str, order: Order) -> AsyncGenerator[Incoming, None]:
+    """Open a catalogue for entries; all of them are kept where the block ends well, else none.
+
+    Raises CatalogUnavailable, or TransferError.
+    """
+    async with transaction(conninfo, schema, read_only=order.is_dry) as session:
+        [(now,)] = await session.run("transfer_time", {})
+        yield Incoming(session, order, now)

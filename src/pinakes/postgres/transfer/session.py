@@ -1,0 +1,146 @@
+"""The one transaction of a transfer, on a connection of its own."""
+
+from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from typing import cast
+
+import psycopg
+from psycopg import AsyncConnection, IsolationLevel, capabilities, errors
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
+
+from pinakes.catalog.errors import CatalogUnavailable, SchemaMismatch
+from pinakes.postgres.errors import explain_connect_failure, in_catalogue_words
+from pinakes.postgres.migrate import Applied, objection, shipped
+from pinakes.postgres.rows import Row
+from pinakes.postgres.statements import load_statements
+
+CONNECT_SECONDS = 5
+
+CHUNK = 256 if capabilities.has_stream_chunked() else 1
+"""Rows taken from the server at a time: a bound on memory, and on what each of them costs."""
+
+Values = Mapping[str, object]
+
+
+class TransferError(Exception):
+    """The database refuses what is transferred; the message says what to do."""
+
+
+class Session:
+    """A transaction that knows the named statements."""
+
+    def __init__(self, connection: AsyncConnection[Row], schema: str) -> None:
+        self._connection = connection
+        self._statements = load_statements(schema)
+
+    async def begin(self) -> None:
+        """Let the transaction take its time. Raises CatalogUnavailable where it cannot work."""
+        await self.run("begin_transfer", {})
+        applied = [Applied(*row) for row in await self.run("list_migrations", {})]
+        if problem := objection(shipped(), applied):
+            raise SchemaMismatch(problem)
+
+    async def run(self, name: str, values: Values) -> list[Row]:
+        """Run a named statement, and return its rows."""
+        cursor = await self._connection.execute(self._statements[name], values)
+        return await cursor.fetchall() if cursor.description else []
+
+    async def write(self, name: str, values: Values) -> int:
+        """Run a named statement, and return how many rows it has written last."""
+        cursor = await self._connection.execute(self._statements[name], values)
+        return cursor.rowcount
+
+    async def write_each(self, name: str, values: Sequence[Values]) -> int:
+        """Run a named statement many times, without waiting in between; return all it wrote."""
+        cursor = self._connection.cursor()
+        await cursor.executemany(self._statements[name], values)
+        return cursor.rowcount
+
+    async def stream(self, name: str) -> AsyncGenerator[Row, None]:
+        """Yield the rows of a named statement, of which only a few are in memory at a time."""
+        cursor = self._connection.cursor()
+        stream = cursor.stream(self._statements[name], size=CHUNK, binary=True)
+        async with aclosing(cast("AsyncGenerator[Row, None]", stream)) as rows:
+            async for row in rows:
+                yield row
+
+    async def copy(self, name: str, rows: Iterable[Sequence[object]]) -> None:
+        """Copy rows in by a named statement."""
+        async with self._connection.cursor().copy(self._statements[name]) as copy:
+            for row in rows:
+                await copy.write_row(row)
+
+
+@asynccontextmanager
+async def transaction(
+    conninfo: str, schema: str, *, read_only: bool
+) -> AsyncGenerator[Session, None]:
+    """Open a transaction, which is kept where the block ends well, and else never was.
+
+    One that is read-only sees everything as it was at one moment. Raises CatalogUnavailable, or
+    TransferError.
+    """
+    async with await _connect(conninfo) as connection:
+        if read_only:
+            await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
+            await connection.set_read_only(True)
+        else:
+            await connection.set_isolation_level(IsolationLevel.READ_COMMITTED)
+        with in_words():
+            async with connection.transaction():
+                session = Session(connection, schema)
+                await session.begin()
+                yield session
+
+
+@contextmanager
+def in_words() -> Generator[None, None, None]:
+    """Turn what the driver raises inside into CatalogUnavailable or TransferError."""
+    try:
+        with in_catalogue_words():
+            yield
+    except errors.UniqueViolation as error:
+        raise TransferError(
+            "somebody else wrote the same entries at the same time; run the command again"
+        ) from error
+    except psycopg.Error as error:
+        reason = error.diag.message_primary or type(error).__name__
+        raise TransferError(f"PostgreSQL refused an entry: {reason}") from error
+
+
+async def _connect(conninfo: str) -> AsyncConnection[Row]:
+    try:
+        connection = await AsyncConnection[Row].connect(
+            conninfo,
+            connect_timeout=CONNECT_SECONDS,
+            prepare_threshold=None,  # a pooler may stand between
+        )
+    except (psycopg.OperationalError, UnicodeError) as error:
+        reason = explain_connect_failure(error).told
+        raise CatalogUnavailable(f"the database is away: {reason}") from error
+    connection.adapters.register_loader("json", _Bytes)
+    connection.adapters.register_loader("json", _BinaryJson)
+    connection.adapters.register_loader("jsonb", _Bytes)
+    connection.adapters.register_loader("jsonb", _BinaryJsonb)
+    return connection
+
+
+class _Bytes(Loader):
+    """Hand JSON out as it came."""
+
+    def load(self, data: Buffer) -> bytes:
+        return bytes(data)
+
+
+class _BinaryJson(_Bytes):
+    format = psycopg.pq.Format.BINARY
+
+
+class _BinaryJsonb(Loader):
+    """Hand jsonb out as the text that it is behind the byte of its version."""
+
+    format = psycopg.pq.Format.BINARY
+
+    def load(self, data: Buffer) -> bytes:
+        return bytes(data)[1:]

@@ -1,0 +1,5 @@
+"""A catalogue as lines of JSON, to be carried from one server to another.
+
+``lines`` knows what one line is, ``manifest`` what proves that none is missing or changed;
+``writing`` and ``reading`` make and take a whole file, a batch at a time (decision 0026).
+"""
