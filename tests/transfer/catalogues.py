@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC
 
 from hypothesis import strategies as st
 
 from conditions import models, texts
 from pinakes.catalog.errors import ModelAlreadyExists, ModelNotFound
 from pinakes.catalog.model import Model, ModelKey
-from pinakes.catalog.revision import Change
+from pinakes.catalog.revision import Change, Verb
 from pinakes.catalog.runtime import DeploymentStatus, DeploymentType, RuntimeMetadata
 from pinakes.catalog.store import Store
+from pinakes.catalog.stored import StoredRevision, stored_model
 from pinakes.wire.prediction_schema import DATA_TYPES, FEATURE_TYPES, read_prediction_schema
 
 letters = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
@@ -122,3 +124,23 @@ async def _write(store: Store, model: Model, change: Change) -> None:
 async def _delete(store: Store, key: ModelKey, change: Change) -> None:
     with suppress(ModelNotFound):
         await store.delete_model(key, change)
+
+
+@st.composite
+def revisions(draw: st.DrawFn) -> StoredRevision:
+    """Return revisions of each verb, at any time."""
+    times = st.datetimes(timezones=st.just(UTC))
+    verb = draw(st.sampled_from(Verb))
+    before, after = (
+        replace(draw(whole_models()), uri="gs://a", creation_time=draw(times)) for _ in range(2)
+    )
+    return StoredRevision(
+        verb=verb.value,
+        before=None if verb is Verb.CREATE else stored_model(before),
+        after=None if verb is Verb.DELETE else stored_model(replace(after, project=before.project)),
+        change_id=draw(st.uuids()),
+        actor=draw(st.text(letters, max_size=4)),
+        door="test",
+        request_id=draw(st.text(letters, max_size=4)),
+        changed_at=draw(times),
+    )

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import Enum
 from uuid import UUID, uuid4
 
-from pinakes.catalog.model import Model, ModelKey
+from pinakes.catalog.model import Model
 
 
 class Verb(Enum):
@@ -35,11 +35,3 @@ class Revision:
     before: Model | None
     after: Model | None
     changed_at: datetime
-
-    @property
-    def key(self) -> ModelKey:
-        """Which model was changed. Raises ValueError where the revision tells of none."""
-        entry = self.after or self.before
-        if entry is None:
-            raise ValueError("a revision tells of a model")
-        return entry.key

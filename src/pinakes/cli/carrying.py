@@ -9,6 +9,8 @@ from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import uvloop
+
 from pinakes.catalog.errors import CatalogError
 from pinakes.cli.environment import read_environment
 from pinakes.cli.failure import CommandFailed, WrongUsage
@@ -47,7 +49,7 @@ def read_settings(arguments: argparse.Namespace) -> Settings:
 def run_to_the_end(work: Coroutine[Any, Any, Result]) -> Result:
     """Run, and fail in words where it fails, or where SIGINT or SIGTERM come."""
     try:
-        return asyncio.run(_until_told(work))
+        return uvloop.run(_until_told(work))
     except (CatalogError, EmbeddedError, MigrationError, TransferError) as error:
         raise CommandFailed(str(error)) from error
     except asyncio.CancelledError:

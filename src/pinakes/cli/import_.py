@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-from pinakes.catalog.model import Model
 from pinakes.catalog.revision import Change
+from pinakes.catalog.stored import StoredModel
 from pinakes.cli.carrying import ProgressLine, add_database, read_settings, run_to_the_end, table
 from pinakes.cli.failure import CommandFailed
 from pinakes.cli.terminal import printable
@@ -133,7 +133,7 @@ class _Report:
     def difference(self, found: Difference) -> None:
         """Print a difference."""
         self._progress.clear()
-        kind = "model" if found.kind is Model else "runtime metadata"
+        kind = "model" if found.kind is StoredModel else "runtime metadata"
         names = [json_path([name]) for name in found.fields]
         if self._as_json:
             told = {"change": found.verb.value, "kind": kind, "key": found.place, "fields": names}

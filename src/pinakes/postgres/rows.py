@@ -14,6 +14,7 @@ from pinakes.catalog.runtime import (
     RuntimeMetadata,
     RuntimeRecord,
 )
+from pinakes.catalog.stored import StoredModel, StoredRevision
 
 Row = tuple[Any, ...]
 
@@ -130,23 +131,103 @@ def _model_revised(text: bytes) -> Model:
     )
 
 
-def revised_of(model: Model) -> str:
-    """Write a model as a revision keeps it."""
-    schema, protocol = model.prediction_schema, model.default_protocol
-    revised = RevisedModel(
-        uri=model.uri,
-        project=model.project,
-        name=model.name,
-        version=model.version,
-        artifact_type=model.artifact_type.value,
-        task_type=model.task_type,
-        tags=dict(model.tags),
-        metrics=dict(model.metrics),
-        prediction_schema=msgspec.Raw(schema or b"null"),
-        default_protocol=None if protocol is None else protocol.value,
-        creation_time=model.creation_time,
+def stored_model_of(row: Row) -> StoredModel:
+    """Read a row of ``export_models`` or ``find_models``."""
+    uri, project, name, version, kind, task_type, tags, metrics, schema, protocol, created = row
+    return StoredModel(
+        uri,
+        project,
+        name,
+        version,
+        kind,
+        task_type,
+        _tags.decode(tags),
+        _metrics.decode(metrics),
+        schema,
+        protocol,
+        created,
     )
-    return msgspec.json.encode(revised).decode()
+
+
+def stored_revision_of(row: Row) -> StoredRevision:
+    """Read a row of ``export_revisions``."""
+    verb, before, after, change_id, actor, door, request_id, changed_at = row
+    return StoredRevision(
+        verb,
+        before and _stored_revised(before),
+        after and _stored_revised(after),
+        change_id,
+        actor,
+        door,
+        request_id,
+        changed_at,
+    )
+
+
+def _stored_revised(text: bytes) -> StoredModel:
+    revised = _revised_model.decode(text)
+    schema = bytes(revised.prediction_schema)
+    return StoredModel(
+        revised.uri,
+        revised.project,
+        revised.name,
+        revised.version,
+        revised.artifact_type,
+        revised.task_type,
+        revised.tags,
+        revised.metrics,
+        None if schema == b"null" else schema,
+        revised.default_protocol,
+        revised.creation_time,
+    )
+
+
+def values_of_stored_model(model: StoredModel) -> dict[str, object]:
+    """Return the columns of a model by name, in the order of ``copy_models``."""
+    schema = model.prediction_schema
+    values: dict[str, object] = model._asdict()
+    values["tags"] = msgspec.json.encode(model.tags).decode()
+    values["metrics"] = msgspec.json.encode(model.metrics).decode()
+    values["prediction_schema"] = schema and schema.decode()
+    return values
+
+
+def values_of_stored_revision(revision: StoredRevision) -> tuple[object, ...]:
+    """Return the columns of a revision in the order of ``copy_revisions``."""
+    verb, before, after, change_id, actor, door, request_id, changed_at = revision
+    uri, project = revision.key
+    return (
+        verb,
+        uri,
+        project,
+        before and _revised(before),
+        after and _revised(after),
+        change_id,
+        actor,
+        door,
+        request_id,
+        changed_at,
+    )
+
+
+def _revised(model: StoredModel) -> str:
+    """Write a model as a revision keeps it."""
+    revised = msgspec.json.encode(
+        RevisedModel(
+            model.uri,
+            model.project,
+            model.name,
+            model.version,
+            model.artifact_type,
+            model.task_type,
+            dict(model.tags),
+            dict(model.metrics),
+            msgspec.Raw(model.prediction_schema or b"null"),
+            model.default_protocol,
+            model.creation_time,
+        )
+    )
+    return revised.decode()
 
 
 def values_of_runtime(runtime: RuntimeMetadata) -> dict[str, object]:
@@ -166,6 +247,11 @@ def values_of_runtime(runtime: RuntimeMetadata) -> dict[str, object]:
         "shadow": runtime.shadow,
         "explainer": runtime.explainer,
     }
+
+
+def values_of_stored_runtime(runtime: RuntimeMetadata) -> dict[str, object]:
+    """Return all columns of runtime metadata by name, in the order of ``copy_runtime``."""
+    return values_of_runtime(runtime) | {"creation_time": runtime.creation_time}
 
 
 def values_of_runtime_listing(listing: RuntimeListing) -> dict[str, object]:

@@ -44,14 +44,16 @@ order by deployment_uid, predictor_name, node_name, model_uri, project
 -- Which of some changes history knows already, and whether this very transaction told it.
 select change_id, coalesce(xmin = pg_catalog.pg_current_xact_id_if_assigned()::xid, false)
 from {schema}.model_revisions
-where change_id = any(%(change_ids)s::uuid[])
+where change_id in (
+    select change_id from json_to_recordset(%(keys)s::json) as key (change_id uuid)
+)
 
 -- name: find_models
 -- The models of some keys.
 select
     models.uri, models.project, name, version, artifact_type, task_type, tags, metrics,
     prediction_schema, default_protocol, creation_time
-from unnest(%(uris)s::text[], %(projects)s::text[]) as key (uri, project)
+from json_to_recordset(%(keys)s::json) as key (uri text, project text)
 join {schema}.models on models.uri = key.uri and models.project = key.project
 
 -- name: find_runtime
@@ -60,10 +62,9 @@ select
     runtime.model_uri, runtime.project, deployment_name, deployment_namespace,
     runtime.deployment_uid, deployment_type, deployment_status, runtime.predictor_name,
     runtime.node_name, traffic, replicas, shadow, explainer, creation_time
-from unnest(
-    %(deployment_uids)s::text[], %(predictor_names)s::text[], %(node_names)s::text[],
-    %(model_uris)s::text[], %(projects)s::text[]
-) as key (deployment_uid, predictor_name, node_name, model_uri, project)
+from json_to_recordset(%(keys)s::json) as key (
+    deployment_uid text, predictor_name text, node_name text, model_uri text, project text
+)
 join {schema}.runtime_metadata as runtime
     on runtime.deployment_uid = key.deployment_uid
     and runtime.predictor_name = key.predictor_name
@@ -82,7 +83,7 @@ where
         or (uri, project) <= (%(last_uri)s::text, %(last_project)s::text)
     )
     and not exists (
-        select from unnest(%(uris)s::text[], %(projects)s::text[]) as key (uri, project)
+        select from json_to_recordset(%(keys)s::json) as key (uri text, project text)
         where key.uri = models.uri and key.project = models.project
     )
 order by uri, project
@@ -105,11 +106,9 @@ where
         )
     )
     and not exists (
-        select
-        from unnest(
-            %(deployment_uids)s::text[], %(predictor_names)s::text[], %(node_names)s::text[],
-            %(model_uris)s::text[], %(projects)s::text[]
-        ) as key (deployment_uid, predictor_name, node_name, model_uri, project)
+        select from json_to_recordset(%(keys)s::json) as key (
+            deployment_uid text, predictor_name text, node_name text, model_uri text, project text
+        )
         where
             key.deployment_uid = runtime.deployment_uid
             and key.predictor_name = runtime.predictor_name
@@ -129,7 +128,8 @@ select
     pg_catalog.gen_random_uuid(), 'create', models.uri, models.project, row_to_json(models),
     %(actor)s, %(door)s, %(request_id)s
 from
-    unnest(%(uris)s::text[], %(projects)s::text[]) with ordinality as key (uri, project, place)
+    rows from (json_to_recordset(%(keys)s::json) as (uri text, project text))
+    with ordinality as key (uri, project, place)
     join {schema}.models on models.uri = key.uri and models.project = key.project
 where not exists (
     select from {schema}.model_revisions as told
@@ -179,7 +179,7 @@ where not exists (
 -- transaction.
 with deleted as (
     delete from {schema}.models
-    using unnest(%(uris)s::text[], %(projects)s::text[]) as key (uri, project)
+    using json_to_recordset(%(keys)s::json) as key (uri text, project text)
     where models.uri = key.uri and models.project = key.project
     returning models.*
 )
@@ -237,10 +237,9 @@ where
 -- name: remove_runtime
 -- Forget the runtime metadata of some keys.
 delete from {schema}.runtime_metadata as runtime
-using unnest(
-    %(deployment_uids)s::text[], %(predictor_names)s::text[], %(node_names)s::text[],
-    %(model_uris)s::text[], %(projects)s::text[]
-) as key (deployment_uid, predictor_name, node_name, model_uri, project)
+using json_to_recordset(%(keys)s::json) as key (
+    deployment_uid text, predictor_name text, node_name text, model_uri text, project text
+)
 where
     runtime.deployment_uid = key.deployment_uid
     and runtime.predictor_name = key.predictor_name

@@ -4,9 +4,8 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
-from pinakes.catalog.model import Model
-from pinakes.catalog.revision import Revision
 from pinakes.catalog.runtime import RuntimeMetadata
+from pinakes.catalog.stored import StoredModel, StoredRevision
 from pinakes.postgres.transfer.history import IncomingHistory
 from pinakes.postgres.transfer.keyed import IncomingEntries
 from pinakes.postgres.transfer.order import Order, Outcome
@@ -29,8 +28,8 @@ class Incoming:
 
     async def take(
         self,
-        revisions: Sequence[Revision] = (),
-        models: Sequence[Model] = (),
+        revisions: Sequence[StoredRevision] = (),
+        models: Sequence[StoredModel] = (),
         runtime: Sequence[RuntimeMetadata] = (),
     ) -> None:
         """Take a batch. Raises TransferError, or CatalogUnavailable."""

@@ -1,13 +1,11 @@
 """Make one table what it should be, a batch of its entries at a time."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from datetime import datetime
 from typing import Generic
 
-from pinakes.catalog.model import Model
 from pinakes.catalog.revision import Verb
-from pinakes.catalog.runtime import RuntimeMetadata
+from pinakes.catalog.stored import StoredModel
 from pinakes.postgres import rows
 from pinakes.postgres.transfer.order import Count, Difference, Mode, Order, Place
 from pinakes.postgres.transfer.session import Session
@@ -61,7 +59,7 @@ class IncomingEntries(Generic[Entry]):
             await self._remove_excess([], None)
 
     async def _find(self, places: Sequence[Place]) -> dict[Place, Entry]:
-        found = await self._session.run(self._table.find, self._table.arrays_of(places))
+        found = await self._session.run(self._table.find, self._table.keys_of(places))
         entries = map(self._table.read, found)
         return {self._table.place_of(entry): entry for entry in entries}
 
@@ -73,21 +71,21 @@ class IncomingEntries(Generic[Entry]):
         if self._order.is_dry or not entries:
             return
         await self._session.copy(self._table.copy, map(self._row_of, entries))
-        if self._table.kind is Model:
-            values = self._table.arrays_of(places) | self._by
+        if self._table.kind is StoredModel:
+            values = self._table.keys_of(places) | self._by
             self.told += await self._session.write("tell_created", values)
 
     def _row_of(self, entry: Entry) -> Sequence[object]:
-        return (*self._table.values_of(entry).values(), entry.creation_time or self._now)
+        *values, created = self._table.values_of(entry).values()
+        return (*values, created or self._now)
 
     async def _update(self, pairs: Sequence[tuple[Entry, Entry]]) -> None:
         changed: list[dict[str, object]] = []
         for entry, there in pairs:
-            names = () if entry == there else tuple(_differing(entry, there))
+            names = () if entry == there else tuple(self._differing(entry, there))
             if names:
                 self._tell(Verb.UPDATE, self._table.place_of(entry), names)
-                values = self._table.values_of(entry) | self._by
-                changed.append(values | {CREATION_TIME: entry.creation_time})
+                changed.append(self._table.values_of(entry) | self._by)
         self._count.updated += len(changed)
         self._count.unchanged += len(pairs) - len(changed)
         if changed and not self._order.is_dry:
@@ -100,7 +98,7 @@ class IncomingEntries(Generic[Entry]):
                 self._tell(Verb.DELETE, place)
             self._count.deleted += len(found)
             if not self._order.is_dry:
-                values = self._table.arrays_of(found) | self._by
+                values = self._table.keys_of(found) | self._by
                 self._note(await self._session.write(self._table.remove, values))
             self._last = found[-1]
         if last:
@@ -108,7 +106,7 @@ class IncomingEntries(Generic[Entry]):
 
     async def _find_excess(self, places: Sequence[Place], last: Place | None) -> list[Place]:
         values = (
-            self._table.arrays_of(places)
+            self._table.keys_of(places)
             | self._table.bound_of("after", self._last)
             | self._table.bound_of("last", last)
         )
@@ -116,18 +114,17 @@ class IncomingEntries(Generic[Entry]):
 
     def _note(self, written: int) -> None:
         """Count revisions, which are what is written last where a model is changed."""
-        if self._table.kind is Model:
+        if self._table.kind is StoredModel:
             self.told += written
 
     def _tell(self, verb: Verb, place: Place, names: tuple[str, ...] = ()) -> None:
         self._order.on_difference(Difference(verb, self._table.kind, place, names))
 
-
-def _differing(entry: Model | RuntimeMetadata, there: Model | RuntimeMetadata) -> Iterator[str]:
-    """Name the fields in which an entry differs; a creation time that is not given is not one."""
-    for one in fields(entry):
-        value = getattr(entry, one.name)
-        if one.name == CREATION_TIME and value is None:
-            continue
-        if value != getattr(there, one.name):
-            yield one.name
+    def _differing(self, entry: Entry, there: Entry) -> Iterator[str]:
+        """Name the fields that differ; a creation time that is not given is not one of them."""
+        for name in self._table.fields:
+            value = getattr(entry, name)
+            if name == CREATION_TIME and value is None:
+                continue
+            if value != getattr(there, name):
+                yield name

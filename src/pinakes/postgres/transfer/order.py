@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from pinakes.catalog.model import Model
 from pinakes.catalog.revision import Change, Verb
 from pinakes.catalog.runtime import RuntimeMetadata
+from pinakes.catalog.stored import StoredModel
 
 Place = tuple[str, ...]
 """The key of an entry: what orders it among its kind."""
@@ -26,7 +26,7 @@ class Difference:
     """An entry that is not what it should be: what is done to it, and in which fields."""
 
     verb: Verb
-    kind: type[Model | RuntimeMetadata]
+    kind: type[StoredModel | RuntimeMetadata]
     place: Place
     fields: tuple[str, ...] = ()
 

@@ -4,14 +4,11 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, asynccontextmanager
 from typing import TypeVar
 
-from pinakes.catalog.model import Model
-from pinakes.catalog.revision import Revision
 from pinakes.catalog.runtime import RuntimeMetadata
+from pinakes.catalog.stored import StoredModel, StoredRevision
 from pinakes.postgres import rows
 from pinakes.postgres.rows import Row
 from pinakes.postgres.transfer.session import Session, transaction
-
-BATCH = 500
 
 Entry = TypeVar("Entry")
 
@@ -22,13 +19,13 @@ class Outgoing:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def revisions(self) -> AsyncGenerator[list[Revision], None]:
+    def revisions(self) -> AsyncGenerator[list[StoredRevision], None]:
         """Yield all of history in the order in which it was made, a batch at a time."""
-        return self._batches("export_revisions", rows.revision_of)
+        return self._batches("export_revisions", rows.stored_revision_of)
 
-    def models(self) -> AsyncGenerator[list[Model], None]:
+    def models(self) -> AsyncGenerator[list[StoredModel], None]:
         """Yield every model, a batch at a time."""
-        return self._batches("export_models", rows.model_of)
+        return self._batches("export_models", rows.stored_model_of)
 
     def runtime(self) -> AsyncGenerator[list[RuntimeMetadata], None]:
         """Yield all runtime metadata, a batch at a time."""
@@ -37,14 +34,9 @@ class Outgoing:
     async def _batches(
         self, name: str, read: Callable[[Row], Entry]
     ) -> AsyncGenerator[list[Entry], None]:
-        batch: list[Entry] = []
-        async with aclosing(self._session.stream(name)) as stream:
-            async for row in stream:
-                batch.append(read(row))
-                if len(batch) >= BATCH:
-                    yield batch
-                    batch = []
-        yield batch
+        async with aclosing(self._session.batches(name)) as batches:
+            async for batch in batches:
+                yield [read(row) for row in batch]
 
 
 @asynccontextmanager

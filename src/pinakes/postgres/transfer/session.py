@@ -1,11 +1,11 @@
 """The one transaction of a transfer, on a connection of its own."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager
-from typing import cast
+from contextlib import asynccontextmanager, contextmanager
 
 import psycopg
-from psycopg import AsyncConnection, IsolationLevel, capabilities, errors
+from psycopg import AsyncConnection, IsolationLevel, errors
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 
@@ -17,7 +17,7 @@ from pinakes.postgres.statements import load_statements
 
 CONNECT_SECONDS = 5
 
-CHUNK = 256 if capabilities.has_stream_chunked() else 1
+BATCH = 500
 """Rows taken from the server at a time: a bound on memory, and on what each of them costs."""
 
 Values = Mapping[str, object]
@@ -57,13 +57,15 @@ class Session:
         await cursor.executemany(self._statements[name], values)
         return cursor.rowcount
 
-    async def stream(self, name: str) -> AsyncGenerator[Row, None]:
-        """Yield the rows of a named statement, of which only a few are in memory at a time."""
-        cursor = self._connection.cursor()
-        stream = cursor.stream(self._statements[name], size=CHUNK, binary=True)
-        async with aclosing(cast("AsyncGenerator[Row, None]", stream)) as rows:
-            async for row in rows:
-                yield row
+    async def batches(self, name: str) -> AsyncGenerator[list[Row], None]:
+        """Yield the rows of a named statement, some at a time, while the server makes the next."""
+        async with self._connection.cursor(name) as cursor:
+            await cursor.execute(self._statements[name], binary=True)
+            following = asyncio.create_task(cursor.fetchmany(BATCH))
+            while rows := await following:
+                following = asyncio.create_task(cursor.fetchmany(BATCH))
+                await asyncio.sleep(0)  # so that the server is asked before the rows are used
+                yield rows
 
     async def copy(self, name: str, rows: Iterable[Sequence[object]]) -> None:
         """Copy rows in by a named statement."""

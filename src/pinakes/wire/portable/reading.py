@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, assert_never
 
-from pinakes.catalog.model import Model
-from pinakes.catalog.revision import Revision
 from pinakes.catalog.runtime import RuntimeMetadata
+from pinakes.catalog.stored import StoredModel, StoredRevision
 from pinakes.wire.errors import BadRequest
 from pinakes.wire.portable.lines import Entry, kind_of, read_line
 from pinakes.wire.portable.manifest import FORMAT, Header, Kind, Manifest, Tally
@@ -38,16 +37,16 @@ class Problem:
 class Batch:
     """Entries in the order of the file."""
 
-    revisions: list[Revision] = field(default_factory=list[Revision])
-    models: list[Model] = field(default_factory=list[Model])
+    revisions: list[StoredRevision] = field(default_factory=list[StoredRevision])
+    models: list[StoredModel] = field(default_factory=list[StoredModel])
     runtime: list[RuntimeMetadata] = field(default_factory=list[RuntimeMetadata])
 
     def add(self, entry: Entry) -> None:
         """Put an entry to its kind."""
         match entry:
-            case Revision():
+            case StoredRevision():
                 self.revisions.append(entry)
-            case Model():
+            case StoredModel():
                 self.models.append(entry)
             case RuntimeMetadata():
                 self.runtime.append(entry)
@@ -68,7 +67,7 @@ class PortableReader:
         self._number = 0
         self._header: Header | None = None
         self._manifest: Manifest | None = None
-        self._last: Entry | None = None
+        self._last: tuple[Kind, tuple[str, ...]] = (Kind.REVISIONS, ())
         self.problems: list[Problem] = []
         self.untold = 0
         """How many problems there are beside those that are told."""
@@ -117,8 +116,9 @@ class PortableReader:
             case Manifest():
                 self._manifest = read
             case _:
-                self._tally.add(kind_of(read), line if line.endswith(b"\n") else line + b"\n")
-                self._check_order(read)
+                kind = kind_of(read)
+                self._tally.add(kind, line if line.endswith(b"\n") else line + b"\n")
+                self._check_order(kind, read)
                 batch.add(read)
                 return 1
         return 0
@@ -133,18 +133,18 @@ class PortableReader:
             )
         self._header = header
 
-    def _check_order(self, entry: Entry) -> None:
+    def _check_order(self, kind: Kind, entry: Entry) -> None:
         """Refuse what comes out of order: so what comes twice is found without keeping all keys."""
-        last, self._last = self._last, entry
-        if last is None:
-            return
-        kinds = list(Kind)
-        if kinds.index(kind_of(last)) > kinds.index(kind_of(entry)):
-            raise BadRequest("", f"{kind_of(entry).value} come before {kind_of(last).value}")
-        if kind_of(last) is kind_of(entry) and _place_of(entry) < _place_of(last):
-            raise BadRequest("", f"{_name_of(entry)} comes before {_name_of(last)}: {SORT}")
-        if _place_of(entry) and _place_of(entry) == _place_of(last):
-            raise BadRequest("", f"{_name_of(entry)} comes a second time")
+        place = _place_of(entry)
+        last_kind, last = self._last
+        self._last = kind, place
+        if kind is not last_kind:
+            if ORDER[kind] < ORDER[last_kind]:
+                raise BadRequest("", f"{kind.value} come before {last_kind.value}")
+        elif place < last:
+            raise BadRequest("", f"{_told(place)} comes before {_told(last)}: {SORT}")
+        elif place and place == last:
+            raise BadRequest("", f"{_told(place)} comes a second time")
 
     def _check_end(self) -> None:
         self._number = 0
@@ -168,6 +168,8 @@ class PortableReader:
             self.untold += 1
 
 
+ORDER = {kind: place for place, kind in enumerate(Kind)}
+
 SORT = "sort models by URI and project, as with jq -sc 'sort_by(.URI, .project)[]'"
 
 
@@ -183,23 +185,15 @@ def _lines_of(stream: BinaryIO) -> Iterator[bytes]:
 def _place_of(entry: Entry) -> tuple[str, ...]:
     """Say where among its kind an entry comes; revisions come as they were made."""
     match entry:
-        case Revision():
+        case StoredRevision():
             return ()
-        case Model():
-            return (entry.uri, entry.project)
+        case StoredModel():
+            return entry.key
         case RuntimeMetadata():
             return entry.key
         case _:
             assert_never(entry)
 
 
-def _name_of(entry: Entry) -> str:
-    match entry:
-        case Revision():
-            return f"revision {entry.change.id}"
-        case Model():
-            return f"model {entry.uri!r} in project {entry.project!r}"
-        case RuntimeMetadata():
-            return f"runtime metadata of deployment {entry.deployment_uid!r}"
-        case _:
-            assert_never(entry)
+def _told(place: tuple[str, ...]) -> str:
+    return " ".join(map(repr, place))

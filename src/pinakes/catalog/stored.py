@@ -1,0 +1,72 @@
+"""Models and revisions as a store keeps them: valid, and all but unread.
+
+Carrying a whole catalogue makes no objects of what nobody looks at: a ``Model`` and its enums cost
+more than everything else that is done to a row (decision 0026 has the figures).
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from pinakes.catalog.model import Model
+
+
+class StoredModel(NamedTuple):
+    """A model by its columns; enums are their values."""
+
+    uri: str
+    project: str
+    name: str
+    version: str
+    artifact_type: str
+    task_type: str
+    tags: Mapping[str, str]
+    metrics: Mapping[str, float]
+    prediction_schema: bytes | None
+    default_protocol: str | None
+    creation_time: datetime | None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What makes this model the one it is, and orders a listing."""
+        return self.uri, self.project
+
+
+class StoredRevision(NamedTuple):
+    """A revision by its columns."""
+
+    verb: str
+    before: StoredModel | None
+    after: StoredModel | None
+    change_id: UUID
+    actor: str
+    door: str
+    request_id: str
+    changed_at: datetime
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Which model was changed. Raises ValueError where this tells of none."""
+        entry = self.after or self.before
+        if entry is None:
+            raise ValueError("a revision tells of a model")
+        return entry.key
+
+
+def stored_model(model: Model) -> StoredModel:
+    """Take a model apart."""
+    protocol = model.default_protocol
+    return StoredModel(
+        uri=model.uri,
+        project=model.project,
+        name=model.name,
+        version=model.version,
+        artifact_type=model.artifact_type.value,
+        task_type=model.task_type,
+        tags=model.tags,
+        metrics=model.metrics,
+        prediction_schema=model.prediction_schema,
+        default_protocol=None if protocol is None else protocol.value,
+        creation_time=model.creation_time,
+    )
