@@ -4,12 +4,12 @@ import argparse
 import os
 import stat
 import sys
-import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from pinakes.cli.appearing import appearing
 from pinakes.cli.carrying import ProgressLine, add_database, read_settings, run_to_the_end, table
 from pinakes.cli.failure import CommandFailed, WrongUsage
 from pinakes.cli.terminal import is_shown
@@ -92,7 +92,7 @@ def _opened(name: str) -> Generator[BinaryIO, None, None]:
         with Path(name).open("wb") as special:
             yield special
     else:
-        with _appearing(Path(name)) as file:
+        with appearing(Path(name)) as file:
             yield file
 
 
@@ -102,20 +102,3 @@ def _is_special(path: Path) -> bool:
         return not stat.S_ISREG(path.stat().st_mode)
     except FileNotFoundError:
         return False
-
-
-@contextmanager
-def _appearing(path: Path) -> Generator[BinaryIO, None, None]:
-    """Write beside a file, for its user alone, and give it the name at the end."""
-    path = path.resolve()  # what a link leads to is written anew, not the link
-    number, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(number, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        Path(beside).rename(path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            Path(beside).unlink()
-        raise

@@ -15,14 +15,19 @@ from uuid import uuid4
 from pinakes.catalog.revision import Change
 from pinakes.catalog.stored import StoredModel
 from pinakes.cli.carrying import ProgressLine, add_database, read_settings, run_to_the_end, table
-from pinakes.cli.failure import CommandFailed
+from pinakes.cli.course import Course
+from pinakes.cli.failure import CommandFailed, WrongUsage
 from pinakes.cli.terminal import printable
 from pinakes.postgres.transfer import Count, Difference, Mode, Order, Outcome
-from pinakes.transfers import FileRefused, import_file
+from pinakes.remote.server import Remote, RemoteError, UnsafeUrl
+from pinakes.settings.environment import Settings
+from pinakes.transfers import FileRefused, import_file, import_from
 from pinakes.wire.names import json_path
 from pinakes.wire.portable.reading import UnreadableFormat
 
 DOOR = "import"
+
+RESUMABLE = "\nrun the same command again to go on with this page"
 
 HELP = "make the catalogue what a file says"
 
@@ -33,6 +38,10 @@ Everything is checked by the rules of the API, and all of it is kept in one tran
 an import that was stopped has changed nothing and is simply run again.
 
 Revisions are restored as they were. What comes without any gets one, through the door 'import'.
+
+With --from-api the models, and where the server has it the runtime metadata, are read page by page
+from any server of this API, that of the vendor's platform too: the history there stays there. Each
+page is kept as it comes, and --state remembers the next one, for an import that is run again.
 """
 
 EPILOG = """\
@@ -43,13 +52,28 @@ examples:
   gunzip -c catalogue.ndjson.gz | pinakes import -
   pinakes import --data-dir new catalogue.ndjson  makes a catalogue of its own for a look
 
-exit codes: 0 the catalogue is as the file says, 1 nothing was changed, 2 asked wrongly
+  pinakes import --from-api https://platform.example --token-file token --state import.state
+
+exit codes: 0 the catalogue is as the file says, 1 it could not be read or kept (of a file nothing
+then, of a server the pages before), 2 asked wrongly
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
-    parser.add_argument("file", metavar="FILE", help="what to import; - is standard input")
+    parser.add_argument(
+        "file", metavar="FILE", nargs="?", help="what to import; - is standard input"
+    )
+    parser.add_argument("--from-api", metavar="URL", help="read this server instead of a file")
+    parser.add_argument(
+        "--token-file", metavar="FILE", type=Path, help="where the token for it is, read each time"
+    )
+    parser.add_argument(
+        "--ca-file", metavar="FILE", type=Path, help="authorities to trust beside the usual ones"
+    )
+    parser.add_argument(
+        "--state", metavar="FILE", type=Path, help="where to remember how far the server was read"
+    )
     parser.add_argument(
         "--mode",
         choices=[mode.value for mode in Mode],
@@ -68,6 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Import, and say what became of everything."""
+    _check_usage(arguments)
     settings = read_settings(arguments)
     progress = ProgressLine()
     report = _Report(progress, as_json=arguments.json)
@@ -77,9 +102,38 @@ def run(arguments: argparse.Namespace) -> None:
         is_dry=arguments.dry_run,
         on_difference=report.difference if arguments.dry_run else _ignore,
     )
+    read = _read_server if arguments.from_api else _read_file
+    try:
+        outcome = read(arguments, settings, order, progress)
+    finally:
+        progress.clear()
+    report.outcome(outcome)
+
+
+def _check_usage(arguments: argparse.Namespace) -> None:
+    """Refuse what does not go together."""
+    if (arguments.file is None) is (arguments.from_api is None):
+        raise WrongUsage("name either a FILE (- is standard input) or a server, with --from-api")
+    for name in ("token_file", "ca_file", "state"):
+        if getattr(arguments, name) and not arguments.from_api:
+            raise WrongUsage(f"--{name.replace('_', '-')} goes with --from-api")
+    if not arguments.from_api:
+        return
+    if arguments.mode == Mode.REPLACE.value:
+        raise WrongUsage(
+            "--mode replace does not go with --from-api: a server lists only what its caller may"
+            " read, and the rest would be deleted here"
+        )
+    if arguments.dry_run and arguments.state:
+        raise WrongUsage("--state does not go with --dry-run, which keeps nothing")
+
+
+def _read_file(
+    arguments: argparse.Namespace, settings: Settings, order: Order, progress: ProgressLine
+) -> Outcome:
     try:
         with _opened(arguments.file) as file:
-            outcome = run_to_the_end(import_file(settings, file, order, progress.show))
+            return run_to_the_end(import_file(settings, file, order, progress.show))
     except FileRefused as refused:
         progress.clear()
         raise CommandFailed(_told(arguments.file, refused)) from refused
@@ -87,9 +141,23 @@ def run(arguments: argparse.Namespace) -> None:
         raise CommandFailed(str(error)) from error
     except OSError as error:
         raise CommandFailed(f"{arguments.file} cannot be read: {error.strerror}") from error
-    finally:
-        progress.clear()
-    report.outcome(outcome)
+
+
+def _read_server(
+    arguments: argparse.Namespace, settings: Settings, order: Order, progress: ProgressLine
+) -> Outcome:
+    remote = Remote(
+        url=arguments.from_api, token_file=arguments.token_file, ca_file=arguments.ca_file
+    )
+    course = Course(arguments.from_api, None if order.is_dry else arguments.state, progress)
+    try:
+        return run_to_the_end(import_from(settings, remote, order, progress.show, course))
+    except UnsafeUrl as error:
+        raise WrongUsage(str(error)) from error
+    except RemoteError as error:
+        raise CommandFailed(f"{error}{RESUMABLE if arguments.state else ''}") from error
+    except OSError as error:
+        raise CommandFailed(f"{error.filename}: {error.strerror}") from error
 
 
 def _user() -> str:

@@ -17,6 +17,12 @@ join pg_catalog.pg_settings using (name)
 -- When the transaction began: the creation time of what comes without one.
 select pg_catalog.now()
 
+-- name: identify_catalogue
+-- What no other catalogue of this server is called, nor one that is made again.
+select
+    (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
+    || '.' || '{schema}.models'::regclass::oid
+
 -- name: export_revisions
 -- All of history, in the order in which it was made.
 select verb, before, after, change_id, actor, door, request_id, changed_at

@@ -5,7 +5,7 @@
 revisions, ``keyed`` fills the ``tables`` of what has a key (decision 0026).
 """
 
-from pinakes.postgres.transfer.incoming import Incoming, incoming
+from pinakes.postgres.transfer.incoming import Incoming, identify, incoming
 from pinakes.postgres.transfer.order import Count, Difference, Mode, Order, Outcome
 from pinakes.postgres.transfer.outgoing import Outgoing, outgoing
 from pinakes.postgres.transfer.session import TransferError
@@ -19,6 +19,7 @@ __all__ = [
     "Outcome",
     "Outgoing",
     "TransferError",
+    "identify",
     "incoming",
     "outgoing",
 ]

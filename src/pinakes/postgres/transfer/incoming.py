@@ -20,8 +20,8 @@ class Incoming:
     change, and what has no such revision gets one.
     """
 
-    def __init__(self, session: Session, order: Order, now: datetime) -> None:
-        self.outcome = Outcome()
+    def __init__(self, session: Session, order: Order, now: datetime, outcome: Outcome) -> None:
+        self.outcome = outcome
         self._history = IncomingHistory(session, order, self.outcome.revisions)
         self._models = IncomingEntries(MODELS, session, order, self.outcome.models, now)
         self._runtime = IncomingEntries(RUNTIME, session, order, self.outcome.runtime, now)
@@ -41,15 +41,26 @@ class Incoming:
         """Do what only the end allows: nothing more comes."""
         await self._models.finish()
         await self._runtime.finish()
-        self.outcome.told = self._models.told + await self._history.finish()
+        self.outcome.told += self._models.told + await self._history.finish()
 
 
 @asynccontextmanager
-async def incoming(conninfo: str, schema: str, order: Order) -> AsyncGenerator[Incoming, None]:
+async def incoming(
+    conninfo: str, schema: str, order: Order, outcome: Outcome
+) -> AsyncGenerator[Incoming, None]:
     """Open a catalogue for entries; all of them are kept where the block ends well, else none.
+
+    What became of them is added to an outcome.
 
     Raises CatalogUnavailable, or TransferError.
     """
     async with transaction(conninfo, schema, read_only=order.is_dry) as session:
         [(now,)] = await session.run("transfer_time", {})
-        yield Incoming(session, order, now)
+        yield Incoming(session, order, now, outcome)
+
+
+async def identify(conninfo: str, schema: str) -> str:
+    """Tell a catalogue from others on the same server, and from one that was made anew."""
+    async with transaction(conninfo, schema, read_only=True) as session:
+        [(identity,)] = await session.run("identify_catalogue", {})
+        return identity

@@ -1,6 +1,6 @@
 """Make one table what it should be, a batch of its entries at a time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Generic
 
@@ -43,15 +43,21 @@ class IncomingEntries(Generic[Entry]):
         if self._order.mode is Mode.REPLACE:
             await self._remove_excess(places, places[-1])
         there = await self._find(places)
-        new = [entry for entry, place in zip(entries, places, strict=True) if place not in there]
-        await self._create(new)
-        await self._update(
-            [
-                (entry, there[place])
-                for entry, place in zip(entries, places, strict=True)
-                if place in there
-            ]
-        )
+        new: list[Entry] = []
+        changed: list[Entry] = []
+        for entry, place in zip(entries, places, strict=True):
+            if place not in there:
+                self._tell(Verb.CREATE, place)
+                new.append(entry)
+            elif names := self._differing(entry, there[place]):
+                self._tell(Verb.UPDATE, place, names)
+                changed.append(entry)
+        self._count.created += len(new)
+        self._count.updated += len(changed)
+        self._count.unchanged += len(entries) - len(new) - len(changed)
+        if not self._order.is_dry:
+            await self._create(new)
+            await self._update(changed)
 
     async def finish(self) -> None:
         """Delete what is behind the last entry, where others are to be deleted."""
@@ -64,14 +70,11 @@ class IncomingEntries(Generic[Entry]):
         return {self._table.place_of(entry): entry for entry in entries}
 
     async def _create(self, entries: Sequence[Entry]) -> None:
-        self._count.created += len(entries)
-        places = [self._table.place_of(entry) for entry in entries]
-        for place in places:
-            self._tell(Verb.CREATE, place)
-        if self._order.is_dry or not entries:
+        if not entries:
             return
         await self._session.copy(self._table.copy, map(self._row_of, entries))
         if self._table.kind is StoredModel:
+            places = [self._table.place_of(entry) for entry in entries]
             values = self._table.keys_of(places) | self._by
             self.told += await self._session.write("tell_created", values)
 
@@ -79,17 +82,10 @@ class IncomingEntries(Generic[Entry]):
         *values, created = self._table.values_of(entry).values()
         return (*values, created or self._now)
 
-    async def _update(self, pairs: Sequence[tuple[Entry, Entry]]) -> None:
-        changed: list[dict[str, object]] = []
-        for entry, there in pairs:
-            names = () if entry == there else tuple(self._differing(entry, there))
-            if names:
-                self._tell(Verb.UPDATE, self._table.place_of(entry), names)
-                changed.append(self._table.values_of(entry) | self._by)
-        self._count.updated += len(changed)
-        self._count.unchanged += len(pairs) - len(changed)
-        if changed and not self._order.is_dry:
-            self._note(await self._session.write_each(self._table.replace, changed))
+    async def _update(self, entries: Sequence[Entry]) -> None:
+        if entries:
+            values = [self._table.values_of(entry) | self._by for entry in entries]
+            self._note(await self._session.write_each(self._table.replace, values))
 
     async def _remove_excess(self, places: Sequence[Place], last: Place | None) -> None:
         """Delete what is between the last batch and the end of this one, but is not in it."""
@@ -120,11 +116,13 @@ class IncomingEntries(Generic[Entry]):
     def _tell(self, verb: Verb, place: Place, names: tuple[str, ...] = ()) -> None:
         self._order.on_difference(Difference(verb, self._table.kind, place, names))
 
-    def _differing(self, entry: Entry, there: Entry) -> Iterator[str]:
+    def _differing(self, entry: Entry, there: Entry) -> tuple[str, ...]:
         """Name the fields that differ; a creation time that is not given is not one of them."""
-        for name in self._table.fields:
-            value = getattr(entry, name)
-            if name == CREATION_TIME and value is None:
-                continue
-            if value != getattr(there, name):
-                yield name
+        if entry == there:
+            return ()
+        return tuple(
+            name
+            for name in self._table.fields
+            if getattr(entry, name) != getattr(there, name)
+            and not (name == CREATION_TIME and entry.creation_time is None)
+        )

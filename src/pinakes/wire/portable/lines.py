@@ -156,6 +156,25 @@ def _revision_of_line(line: RevisionFields) -> StoredRevision | None:
     return None if _why_not(revision) else revision
 
 
+def read_listed_model(value: object) -> StoredModel:
+    """Read a model out of a page of the API. Raises BadRequest."""
+    return _read_model(value, "")
+
+
+def read_listed_runtime(value: object) -> RuntimeMetadata:
+    """Read runtime metadata out of a page of the API. Raises BadRequest.
+
+    Its project is only told there by the model beside it.
+    """
+    fields = Fields(value)
+    runtime = _read_runtime(fields)
+    model = fields.get("model")
+    if model is None or fields.text("project"):
+        return runtime
+    project = Fields(model, "model").text("project") or DEFAULT_PROJECT
+    return replace(runtime, project=project)
+
+
 def _write(name: str, fields: Mapping[str, object]) -> bytes:
     return msgspec.json.encode({name: fields}) + b"\n"
 
@@ -283,8 +302,3 @@ READERS: Mapping[str, Callable[[Fields], Line]] = {
     "manifest": _read_manifest,
 }
 """What the one field of a line may be called; a line with any other is a model."""
-
-
-def read_runtime(value: object) -> RuntimeMetadata:
-    """Read v1RuntimeMetadata as decoded JSON. Raises BadRequest."""
-    return _read_runtime(Fields(value))
