@@ -81,7 +81,7 @@ def _spoil(value: Any, data: st.DataObject) -> None:
 def test_a_line_without_anything_odd_is_read_quickly() -> None:
     model = stored_model(Model(uri="gs://models/iris", prediction_schema=SCHEMA))
     time = datetime.now(UTC)
-    change = StoredRevision("update", model, model, uuid4(), "alice", "api", "", time)
+    change = StoredRevision("update", model, model, str(uuid4()), "alice", "api", "", time)
     assert read_as_written(write_line(model))
     assert read_as_written(write_line(change))
 

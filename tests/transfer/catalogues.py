@@ -138,7 +138,7 @@ def revisions(draw: st.DrawFn) -> StoredRevision:
         verb=verb.value,
         before=None if verb is Verb.CREATE else stored_model(before),
         after=None if verb is Verb.DELETE else stored_model(replace(after, project=before.project)),
-        change_id=draw(st.uuids()),
+        change_id=str(draw(st.uuids())),
         actor=draw(st.text(letters, max_size=4)),
         door="test",
         request_id=draw(st.text(letters, max_size=4)),

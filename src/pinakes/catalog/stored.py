@@ -4,10 +4,8 @@ Carrying a whole catalogue makes no objects of what nobody looks at: a ``Model``
 more than everything else that is done to a row (decision 0026 has the figures).
 """
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
-from uuid import UUID
 
 from pinakes.catalog.model import Model
 
@@ -21,8 +19,8 @@ class StoredModel(NamedTuple):
     version: str
     artifact_type: str
     task_type: str
-    tags: Mapping[str, str]
-    metrics: Mapping[str, float]
+    tags: dict[str, str]
+    metrics: dict[str, float]
     prediction_schema: bytes | None
     default_protocol: str | None
     creation_time: datetime | None
@@ -39,7 +37,7 @@ class StoredRevision(NamedTuple):
     verb: str
     before: StoredModel | None
     after: StoredModel | None
-    change_id: UUID
+    change_id: str
     actor: str
     door: str
     request_id: str
@@ -64,8 +62,8 @@ def stored_model(model: Model) -> StoredModel:
         version=model.version,
         artifact_type=model.artifact_type.value,
         task_type=model.task_type,
-        tags=model.tags,
-        metrics=model.metrics,
+        tags=dict(model.tags),
+        metrics=dict(model.metrics),
         prediction_schema=model.prediction_schema,
         default_protocol=None if protocol is None else protocol.value,
         creation_time=model.creation_time,

@@ -132,7 +132,7 @@ def _model_revised(text: bytes) -> Model:
 
 
 def stored_model_of(row: Row) -> StoredModel:
-    """Read a row of ``export_models`` or ``find_models``."""
+    """Read a row of ``export_models`` or ``find_models``; jsonb begins with its version."""
     uri, project, name, version, kind, task_type, tags, metrics, schema, protocol, created = row
     return StoredModel(
         uri,
@@ -141,8 +141,8 @@ def stored_model_of(row: Row) -> StoredModel:
         version,
         kind,
         task_type,
-        _tags.decode(tags),
-        _metrics.decode(metrics),
+        _tags.decode(tags[1:]),
+        _metrics.decode(metrics[1:]),
         schema,
         protocol,
         created,
@@ -220,8 +220,8 @@ def _revised(model: StoredModel) -> str:
             model.version,
             model.artifact_type,
             model.task_type,
-            dict(model.tags),
-            dict(model.metrics),
+            model.tags,
+            model.metrics,
             msgspec.Raw(model.prediction_schema or b"null"),
             model.default_protocol,
             model.creation_time,

@@ -25,7 +25,7 @@ select
 
 -- name: export_revisions
 -- All of history, in the order in which it was made.
-select verb, before, after, change_id, actor, door, request_id, changed_at
+select verb, before, after, change_id::text, actor, door, request_id, changed_at
 from {schema}.model_revisions
 order by serial
 
@@ -48,7 +48,7 @@ order by deployment_uid, predictor_name, node_name, model_uri, project
 
 -- name: find_revisions
 -- Which of some changes history knows already, and whether this very transaction told it.
-select change_id, coalesce(xmin = pg_catalog.pg_current_xact_id_if_assigned()::xid, false)
+select change_id::text, coalesce(xmin = pg_catalog.pg_current_xact_id_if_assigned()::xid, false)
 from {schema}.model_revisions
 where change_id in (
     select change_id from json_to_recordset(%(keys)s::json) as key (change_id uuid)

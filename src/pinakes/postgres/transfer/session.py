@@ -6,8 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import psycopg
 from psycopg import AsyncConnection, IsolationLevel, errors
-from psycopg.abc import Buffer
-from psycopg.adapt import Loader
+from psycopg.types.string import ByteaBinaryLoader
 
 from pinakes.catalog.errors import CatalogUnavailable, SchemaMismatch
 from pinakes.postgres.errors import explain_connect_failure, in_catalogue_words
@@ -43,7 +42,7 @@ class Session:
 
     async def run(self, name: str, values: Values) -> list[Row]:
         """Run a named statement, and return its rows."""
-        cursor = await self._connection.execute(self._statements[name], values)
+        cursor = await self._connection.execute(self._statements[name], values, binary=True)
         return await cursor.fetchall() if cursor.description else []
 
     async def write(self, name: str, values: Values) -> int:
@@ -121,28 +120,6 @@ async def _connect(conninfo: str) -> AsyncConnection[Row]:
     except (psycopg.OperationalError, UnicodeError) as error:
         reason = explain_connect_failure(error).told
         raise CatalogUnavailable(f"the database is away: {reason}") from error
-    connection.adapters.register_loader("json", _Bytes)
-    connection.adapters.register_loader("json", _BinaryJson)
-    connection.adapters.register_loader("jsonb", _Bytes)
-    connection.adapters.register_loader("jsonb", _BinaryJsonb)
+    for kind in ("json", "jsonb"):  # neither is read here; jsonb begins with its version
+        connection.adapters.register_loader(kind, ByteaBinaryLoader)
     return connection
-
-
-class _Bytes(Loader):
-    """Hand JSON out as it came."""
-
-    def load(self, data: Buffer) -> bytes:
-        return bytes(data)
-
-
-class _BinaryJson(_Bytes):
-    format = psycopg.pq.Format.BINARY
-
-
-class _BinaryJsonb(Loader):
-    """Hand jsonb out as the text that it is behind the byte of its version."""
-
-    format = psycopg.pq.Format.BINARY
-
-    def load(self, data: Buffer) -> bytes:
-        return bytes(data)[1:]

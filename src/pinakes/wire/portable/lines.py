@@ -4,6 +4,7 @@ A model stands there as the API writes it. Everything else is an object with one
 says what it holds.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import assert_never
@@ -41,7 +42,7 @@ VERBS = {verb.value: verb.value for verb in Verb}
 class RevisionFields(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """A revision with every field, in the order in which they are written."""
 
-    id: UUID
+    id: str
     verb: str
     actor: str
     door: str
@@ -60,6 +61,7 @@ class RevisionLine(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 _encoder = msgspec.json.Encoder()
 _models = msgspec.json.Decoder(ModelLine)
 _revisions = msgspec.json.Decoder(RevisionLine)
+_is_id = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 
 
 def kind_of(entry: Entry) -> Kind:
@@ -141,7 +143,7 @@ def _revision_of_line(line: RevisionFields) -> StoredRevision | None:
     after = model_of_line(line.after) if line.after else None
     is_plain = (before is None) is (line.before is None) and (after is None) is (line.after is None)
     changed_at = read_raw_time(line.changed_at)
-    if changed_at is None or line.verb not in VERBS or not is_plain:
+    if changed_at is None or line.verb not in VERBS or not _is_id(line.id) or not is_plain:
         return None
     revision = StoredRevision(
         line.verb,
@@ -231,9 +233,9 @@ def _read_revision(fields: Fields) -> StoredRevision:
     return revision
 
 
-def _read_id(fields: Fields) -> UUID:
+def _read_id(fields: Fields) -> str:
     try:
-        return UUID(fields.text("id"))
+        return str(UUID(fields.text("id")))
     except ValueError as error:
         raise BadRequest(fields.path("id"), "expected a UUID") from error
 
