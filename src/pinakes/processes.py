@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -51,6 +51,7 @@ from pinakes.settings.database import (
     UnknownDatabase,
 )
 from pinakes.settings.environment import Settings
+from pinakes.settings.passwords import PasswordSettings
 from pinakes.telemetry import (
     DatabaseMigrated,
     EmbeddedServerDied,
@@ -67,6 +68,9 @@ MIGRATION_RETRY_SECONDS = 5.0
 """No sooner, for the last login may have been refused, and a server lock out who comes often."""
 DRAIN_SECONDS = 5.0
 """How long it takes until nobody in a cluster sends requests to a pod any more."""
+
+Description = Callable[[], Awaitable[str]]
+"""Says how to connect now. Raises CatalogError where that cannot be known."""
 
 DISABLED = "model metadata is disabled: METADATA_PG_ENABLED is false"
 
@@ -278,10 +282,11 @@ def _passwords(database: ConfiguredDatabase, telemetry: Telemetry) -> PasswordSo
 
 
 @asynccontextmanager
-async def opened_database(settings: Settings) -> AsyncGenerator[str, None]:
-    """Yield how to connect to the database that was chosen; the embedded one runs meanwhile.
+async def opened_database(settings: Settings) -> AsyncGenerator[Description, None]:
+    """Yield what says how to connect to the database that was chosen, anew for each connection.
 
-    Raises CatalogError, EmbeddedError or MigrationError where there is none.
+    The embedded one runs meanwhile. Raises CatalogError, EmbeddedError or MigrationError where
+    there is none.
     """
     match settings.database:
         case NoDatabase():
@@ -291,12 +296,25 @@ async def opened_database(settings: Settings) -> AsyncGenerator[str, None]:
         case EmbeddedDatabase(directory):
             async with EmbeddedPostgres(directory) as embedded:
                 await migrate(embedded.conninfo(), settings.schema)
-                yield embedded.conninfo()
+                yield partial(_describe_embedded, embedded)
         case ConfiguredDatabase():
+            # It lives as long as the block: files that a connection string names are its own.
             reader = connection_reader(settings.database)
-            yield reader.conninfo()
+            yield partial(_describe_for_once, reader, settings.database.password_source)
         case _:
             assert_never(settings.database)
+
+
+async def _describe_embedded(embedded: EmbeddedPostgres) -> str:
+    return embedded.conninfo()
+
+
+async def _describe_for_once(reader: ConnectionReader, passwords: PasswordSettings | None) -> str:
+    """Say how to connect, with a password that is fetched for that: a token lives for minutes."""
+    if passwords is None:
+        return reader.conninfo()
+    # What would be an event is told by the error.
+    return await reader.conninfo_from(password_source(passwords, lambda _: None))
 
 
 def connection_reader(database: ConfiguredDatabase) -> ConnectionReader:

@@ -55,8 +55,8 @@ async def export_catalogue(
     Raises CatalogError, TransferError, or what the embedded PostgreSQL does.
     """
     async with (
-        opened_database(settings) as conninfo,
-        outgoing(conninfo, settings.schema) as catalogue,
+        opened_database(settings) as describe,
+        outgoing(await describe(), settings.schema) as catalogue,
     ):
         writer = PortableWriter(write)
         count = 0
@@ -82,8 +82,8 @@ async def import_file(
     """
     reader = PortableReader(stream)
     async with (
-        opened_database(settings) as conninfo,
-        incoming(conninfo, settings.schema, order, Outcome()) as catalogue,
+        opened_database(settings) as describe,
+        incoming(await describe(), settings.schema, order, Outcome()) as catalogue,
         aclosing(_ahead(reader.next_batch)) as batches,
     ):
         count = 0
@@ -109,14 +109,14 @@ async def import_from(
     """
     outcome = Outcome()
     async with (
-        opened_database(settings) as conninfo,
+        opened_database(settings) as describe,
         remote_server(remote, course.notice) as server,
     ):
-        place = course.begin(await identify(conninfo, settings.schema))
+        place = course.begin(await identify(await describe(), settings.schema))
         count = 0
         while place is not None:
             page = await read_page(server, place)
-            async with incoming(conninfo, settings.schema, order, outcome) as catalogue:
+            async with incoming(await describe(), settings.schema, order, outcome) as catalogue:
                 await catalogue.take(models=page.models, runtime=page.runtime)
                 await catalogue.finish()
             place = page.next

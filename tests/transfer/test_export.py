@@ -173,6 +173,20 @@ def test_the_runtime_role_is_enough_for_both_ways(fresh_database: str, empty_dat
     assert exported(runtime).count(b'\n{"URI":') == 2
 
 
+def test_the_password_may_come_from_a_command(fresh_database: str, tmp_path: Path) -> None:
+    environment = clean_environment() | environment_of(fresh_database)
+    password = tmp_path / "password"
+    password.write_text(environment["METADATA_PG_PASSWORD"])
+    environment["METADATA_PG_PASSWORD"] = "another one, which does not count"
+    environment["PINAKES_PG_PASSWORD_COMMAND"] = f"/bin/cat '{password}'"
+    command = [sys.executable, "-m", "pinakes"]
+    for words in (["import", "-"], ["export"]):
+        done = subprocess.run(
+            [*command, *words], env=environment, input=SOME, capture_output=True, check=True
+        )
+    assert done.stdout == exported(fresh_database)
+
+
 def test_all_of_an_export_is_of_one_moment(fresh_database: str) -> None:
     imported(fresh_database, SOME)
     before = exported(fresh_database)
