@@ -29,7 +29,7 @@ def main() -> None:
         try:
             _run(read_arguments())
         finally:
-            print(end="", flush=True)  # here, and not at exit, where nothing can be caught
+            _flush()  # here, and not at exit, where nothing can be caught
     except BrokenPipeError:
         _print_no_more()
         sys.exit(1)
@@ -46,6 +46,18 @@ def _run(arguments: argparse.Namespace) -> None:
     except CommandFailed as failure:
         print(f"pinakes {arguments.command}: {failure}", file=sys.stderr)
         sys.exit(2 if isinstance(failure, WrongUsage) else 1)
+
+
+def _flush() -> None:
+    """Exit with 1 where what was printed finds no room."""
+    try:
+        print(end="", flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _print_no_more()
+        print(f"pinakes: the standard output cannot be written: {error.strerror}", file=sys.stderr)
+        sys.exit(1)
 
 
 def _print_no_more() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import psycopg
+import pytest
 from psycopg.conninfo import make_conninfo
 
 from parts import SCHEMA, clean_environment, environment_of, migrated, new_database
@@ -78,6 +79,43 @@ def test_a_link_and_a_device_stay_what_they_are(fresh_database: str, tmp_path: P
     assert done.stdout == exported(fresh_database)
     assert pinakes(fresh_database, "export", "-o", "/dev/null").returncode == 0
     assert Path("/dev/null").is_char_device()
+
+
+@pytest.mark.parametrize(
+    ("words", "name"), [(("-o", "/dev/full"), "/dev/full"), ((), "the standard output")]
+)
+def test_a_disk_that_is_full_is_told(
+    fresh_database: str, words: tuple[str, ...], name: str
+) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "pinakes", "export", *words],
+            env=clean_environment() | environment_of(fresh_database),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert done.returncode == 1
+    told = f"pinakes export: {name} cannot be written: No space left on device"
+    assert done.stderr.decode().splitlines()[0] == told
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("export >&-", b"pinakes export: the standard output is closed: give -o FILE\n"),
+        ("import - <&-", b"pinakes import: the standard input is closed: name a FILE\n"),
+    ],
+)
+def test_what_is_closed_is_told(fresh_database: str, command: str, told: bytes) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$0" -m pinakes {command}', sys.executable],
+        env=clean_environment() | environment_of(fresh_database),
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (2, told)
 
 
 def test_a_terminal_is_no_place_for_a_catalogue(fresh_database: str) -> None:

@@ -191,7 +191,9 @@ def test_an_import_goes_on_where_it_stopped(
     state = tmp_path / "state"
     done = from_api(fresh_database, server.url, "--state", state)
     assert done.returncode == 1
-    assert b"run the same command again to go on" in done.stderr
+    assert done.stderr.endswith(
+        b"\n2 entries of this run are kept: run the same command again to go on there\n"
+    )
     assert state.stat().st_mode & 0o777 == 0o600
     server.respond = pages([], [], [{"URI": "gs://c"}])
     server.asked.clear()
@@ -200,6 +202,15 @@ def test_an_import_goes_on_where_it_stopped(
     assert server.asked[0][1]["pageToken"] == "2"
     assert imported_uris(fresh_database) == ["gs://a", "gs://b", "gs://c"]
     assert not state.exists()
+
+
+def test_what_is_kept_of_an_import_without_a_state_is_told(
+    fresh_database: str, platform: Callable[[Respond], Platform]
+) -> None:
+    server = platform(pages([{"URI": "gs://a"}], [{"URI": ""}]))
+    done = from_api(fresh_database, server.url)
+    assert b"\n1 entries of this run are kept: run again, it begins anew" in done.stderr
+    assert b"are kept" not in from_api(fresh_database, server.url, "--dry-run").stderr
 
 
 def test_a_state_of_another_import_is_not_followed(

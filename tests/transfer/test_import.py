@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -282,6 +283,12 @@ def stopping(request: pytest.FixtureRequest) -> signal.Signals:
     return request.param
 
 
+STOPPED = (
+    b"pinakes import: stopped before the end\n"
+    b"a file is imported wholly or not at all; the same command may be run again\n"
+)
+
+
 def test_an_import_that_is_stopped_has_changed_nothing_and_is_run_again(
     fresh_database: str, large_export: bytes, stopping: signal.Signals
 ) -> None:
@@ -296,10 +303,40 @@ def test_an_import_that_is_stopped_has_changed_nothing_and_is_run_again(
             time.sleep(0.05)  # until something was written
         process.send_signal(stopping)
         assert process.wait(timeout=30) == (-signal.SIGKILL if stopping is signal.SIGKILL else 1)
+        assert process.stderr
+        assert process.stderr.read() == (b"" if stopping is signal.SIGKILL else STOPPED)
     assert exported(fresh_database) == before
     done: Done = pinakes(fresh_database, "import", "-", stdin=large_export)
     assert done.returncode == 0, done.stderr
     assert exported(fresh_database) == large_export
+
+
+def test_an_import_whose_connection_is_lost_is_run_again(
+    fresh_database: str, large_export: bytes
+) -> None:
+    with waiting_import(fresh_database) as process:
+        assert process.stdin
+        process.stdin.write(large_export[: len(large_export) * 9 // 10])
+        process.stdin.flush()
+        deadline = time.monotonic() + 60
+        while not bytes_written(fresh_database):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)  # until something was written
+        with psycopg.connect(fresh_database) as connection:
+            connection.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where datname = current_database() and pid <> pg_backend_pid()"
+            )
+        with suppress(BrokenPipeError):
+            process.stdin.write(large_export[len(large_export) * 9 // 10 :])
+            process.stdin.close()
+        assert process.wait(timeout=30) == 1
+        assert process.stderr
+        assert process.stderr.read().splitlines() == [
+            b"pinakes import: the connection to the database was lost",
+            b"a file is imported wholly or not at all; the same command may be run again",
+        ]
+    assert b'"URI"' not in exported(fresh_database)
 
 
 def test_writers_meanwhile_are_not_lost_and_not_overwritten_unseen(

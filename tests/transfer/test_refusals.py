@@ -1,6 +1,8 @@
 """Files that are not imported: nothing of them is kept, and all that is wrong is told."""
 
+import gzip
 import json
+import lzma
 from collections.abc import Callable
 from pathlib import Path
 
@@ -154,6 +156,21 @@ def test_a_name_that_is_given_twice_in_two_spellings_is_refused(fresh_database: 
 
 def test_blank_lines_and_a_missing_last_line_end_do_not_matter(fresh_database: str) -> None:
     assert imported(fresh_database, b"\n" + A.encode() + b"\n\n" + B.encode()).models.created == 2
+
+
+def test_an_empty_file_is_one_that_was_not_written(fresh_database: str) -> None:
+    assert problems(fresh_database, b"") == [
+        (0, "it is empty: what was to write it has probably failed")
+    ]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress])
+def test_a_compressed_file_is_told_as_such(
+    fresh_database: str, export: bytes, pack: Callable[[bytes], bytes]
+) -> None:
+    done = pinakes(fresh_database, "import", "-", stdin=pack(export))
+    assert done.returncode == 1
+    assert b"the file is compressed: unpack it into a pipe, as with gunzip -c" in done.stderr
 
 
 def test_a_database_without_a_catalogue_is_told_as_such(empty_database: str) -> None:

@@ -25,6 +25,10 @@ Result = TypeVar("Result")
 PROGRESS_SECONDS = 0.2
 
 
+class Stopped(CommandFailed):
+    """Not at the end, and perhaps it comes there when it is run again."""
+
+
 def add_database(parser: argparse.ArgumentParser) -> None:
     """Say which catalogue is meant."""
     parser.add_argument(
@@ -47,13 +51,13 @@ def read_settings(arguments: argparse.Namespace) -> Settings:
 
 
 def run_to_the_end(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run, and fail in words where it fails, or where SIGINT or SIGTERM come."""
+    """Run. Raises Stopped, in words, where it fails, or where SIGINT or SIGTERM come."""
     try:
         return uvloop.run(_until_told(work))
     except (CatalogError, EmbeddedError, MigrationError, TransferError) as error:
-        raise CommandFailed(str(error)) from error
+        raise Stopped(str(error)) from error
     except asyncio.CancelledError:
-        raise CommandFailed("stopped before the end") from None
+        raise Stopped("stopped before the end") from None
 
 
 async def _until_told(work: Coroutine[Any, Any, Result]) -> Result:
@@ -70,9 +74,11 @@ class ProgressLine:
     def __init__(self) -> None:
         self._is_seen = bool(sys.stderr and sys.stderr.isatty())
         self._next = 0.0
+        self.count = 0
 
     def show(self, what: str, count: int) -> None:
         """Say how much was done so far."""
+        self.count = count
         if self._is_seen and time.monotonic() >= self._next:
             print(f"\r{count:,} {what}", end="", file=sys.stderr, flush=True)
             self._next = time.monotonic() + PROGRESS_SECONDS

@@ -63,7 +63,8 @@ def run(arguments: argparse.Namespace) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise CommandFailed(f"{arguments.output} cannot be written: {error.strerror}") from error
+        name = "the standard output" if arguments.output == "-" else arguments.output
+        raise CommandFailed(f"{name} cannot be written: {error.strerror}") from error
     finally:
         progress.clear()
     if sys.stderr:
@@ -86,6 +87,8 @@ def _summary(sections: Sections) -> str:
 def _opened(name: str) -> Generator[BinaryIO, None, None]:
     """Open what is written to; a file appears under its name when it is complete."""
     if name == "-":
+        if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison]
+            raise WrongUsage("the standard output is closed: give -o FILE")
         with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as standard_output:
             yield standard_output
     elif _is_special(Path(name)):

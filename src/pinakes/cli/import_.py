@@ -14,7 +14,14 @@ from uuid import uuid4
 
 from pinakes.catalog.revision import Change
 from pinakes.catalog.stored import StoredModel
-from pinakes.cli.carrying import ProgressLine, add_database, read_settings, run_to_the_end, table
+from pinakes.cli.carrying import (
+    ProgressLine,
+    Stopped,
+    add_database,
+    read_settings,
+    run_to_the_end,
+    table,
+)
 from pinakes.cli.course import Course
 from pinakes.cli.failure import CommandFailed, WrongUsage
 from pinakes.cli.terminal import printable
@@ -27,7 +34,7 @@ from pinakes.wire.portable.reading import UnreadableFormat
 
 DOOR = "import"
 
-RESUMABLE = "\nrun the same command again to go on with this page"
+WHOLE = "a file is imported wholly or not at all; the same command may be run again"
 
 HELP = "make the catalogue what a file says"
 
@@ -134,8 +141,9 @@ def _read_file(
     try:
         with _opened(arguments.file) as file:
             return run_to_the_end(import_file(settings, file, order, progress.show))
+    except Stopped as stopped:
+        raise CommandFailed(str(stopped) if order.is_dry else f"{stopped}\n{WHOLE}") from stopped
     except FileRefused as refused:
-        progress.clear()
         raise CommandFailed(_told(arguments.file, refused)) from refused
     except UnreadableFormat as error:
         raise CommandFailed(str(error)) from error
@@ -154,8 +162,8 @@ def _read_server(
         return run_to_the_end(import_from(settings, remote, order, progress.show, course))
     except UnsafeUrl as error:
         raise WrongUsage(str(error)) from error
-    except RemoteError as error:
-        raise CommandFailed(f"{error}{RESUMABLE if arguments.state else ''}") from error
+    except (RemoteError, Stopped) as stopped:
+        raise CommandFailed(f"{stopped}{_kept(arguments, progress)}") from stopped
     except OSError as error:
         raise CommandFailed(f"{error.filename}: {error.strerror}") from error
 
@@ -171,6 +179,8 @@ def _user() -> str:
 @contextmanager
 def _opened(name: str) -> Generator[BinaryIO, None, None]:
     if name == "-":
+        if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison]
+            raise WrongUsage("the standard input is closed: name a FILE")
         # Not sys.stdin, and never closed: both wait for whoever still reads from it.
         yield os.fdopen(os.dup(sys.stdin.fileno()), "rb", closefd=False)
     else:
@@ -186,6 +196,16 @@ def _told(name: str, refused: FileRefused) -> str:
     if refused.untold:
         lines.append(f"and {refused.untold} more")
     return "\n".join([f"nothing was imported, {name} cannot be:", *lines])
+
+
+def _kept(arguments: argparse.Namespace, progress: ProgressLine) -> str:
+    """Say how much of what a server listed is here, and how to go on."""
+    if arguments.dry_run:
+        return ""
+    kept = f"{progress.count:,} entries of this run are kept: " if progress.count else ""
+    if arguments.state:
+        return f"\n{kept}run the same command again to go on there"
+    return kept and f"\n{kept}run again, it begins anew; --state FILE remembers how far it came"
 
 
 def _ignore(_: Difference) -> None: ...

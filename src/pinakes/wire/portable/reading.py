@@ -21,8 +21,12 @@ MAX_PROBLEMS = 100
 """So many are told; the others are counted."""
 
 
+COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ")
+"""How files begin that gzip, zstd and xz make."""
+
+
 class UnreadableFormat(Exception):
-    """The file was written by another version, and cannot be read by this one."""
+    """The file is not what this version reads; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,11 @@ class PortableReader:
 
     def _take(self, line: bytes, batch: Batch) -> int:
         """Take a line, and return how many entries it was."""
+        if self._number == 1 and line.startswith(COMPRESSED):
+            raise UnreadableFormat(
+                "the file is compressed: unpack it into a pipe, as with"
+                " gunzip -c FILE | pinakes import -"
+            )
         if not line.strip():
             return 0
         try:
@@ -147,6 +156,8 @@ class PortableReader:
             raise BadRequest("", f"{_told(place)} comes a second time")
 
     def _check_end(self) -> None:
+        if self._number == 0:
+            self._refuse("it is empty: what was to write it has probably failed")
         self._number = 0
         if self._manifest is None:
             if self._header is not None:
