@@ -1,3 +1,7 @@
+-- Many keys are looked up one by one, in an index: "limit 1" and "offset 0" leave PostgreSQL no other
+-- way. What it knows of a table while that is filled is old, and may be that it is empty; then it would
+-- join each batch with all of the table (decision 0026).
+
 -- name: begin_transfer
 -- What a transfer sets for its one transaction: its own work may take its time, a lock of somebody
 -- else's not, and times are written as everywhere.
@@ -48,35 +52,49 @@ order by deployment_uid, predictor_name, node_name, model_uri, project
 
 -- name: find_revisions
 -- Which of some changes history knows already, and whether this very transaction told it.
-select change_id::text, coalesce(xmin = pg_catalog.pg_current_xact_id_if_assigned()::xid, false)
-from {schema}.model_revisions
-where change_id in (
-    select change_id from json_to_recordset(%(keys)s::json) as key (change_id uuid)
-)
+select found.*
+from json_to_recordset(%(keys)s::json) as key (change_id uuid)
+cross join lateral (
+    select
+        change_id::text, coalesce(xmin = pg_catalog.pg_current_xact_id_if_assigned()::xid, false)
+    from {schema}.model_revisions
+    where model_revisions.change_id = key.change_id
+    limit 1
+) as found
 
 -- name: find_models
 -- The models of some keys.
-select
-    models.uri, models.project, name, version, artifact_type, task_type, tags, metrics,
-    prediction_schema, default_protocol, creation_time
+select found.*
 from json_to_recordset(%(keys)s::json) as key (uri text, project text)
-join {schema}.models on models.uri = key.uri and models.project = key.project
+cross join lateral (
+    select
+        uri, project, name, version, artifact_type, task_type, tags, metrics, prediction_schema,
+        default_protocol, creation_time
+    from {schema}.models
+    where models.uri = key.uri and models.project = key.project
+    limit 1
+) as found
 
 -- name: find_runtime
 -- The runtime metadata of some keys.
-select
-    runtime.model_uri, runtime.project, deployment_name, deployment_namespace,
-    runtime.deployment_uid, deployment_type, deployment_status, runtime.predictor_name,
-    runtime.node_name, traffic, replicas, shadow, explainer, creation_time
+select found.*
 from json_to_recordset(%(keys)s::json) as key (
     deployment_uid text, predictor_name text, node_name text, model_uri text, project text
 )
-join {schema}.runtime_metadata as runtime
-    on runtime.deployment_uid = key.deployment_uid
-    and runtime.predictor_name = key.predictor_name
-    and runtime.node_name = key.node_name
-    and runtime.model_uri = key.model_uri
-    and runtime.project = key.project
+cross join lateral (
+    select
+        model_uri, project, deployment_name, deployment_namespace, deployment_uid, deployment_type,
+        deployment_status, predictor_name, node_name, traffic, replicas, shadow, explainer,
+        creation_time
+    from {schema}.runtime_metadata as runtime
+    where
+        runtime.deployment_uid = key.deployment_uid
+        and runtime.predictor_name = key.predictor_name
+        and runtime.node_name = key.node_name
+        and runtime.model_uri = key.model_uri
+        and runtime.project = key.project
+    limit 1
+) as found
 
 -- name: find_excess_models
 -- Models between two keys, the first one excluded, that some keys lack; the first of them.
@@ -136,12 +154,17 @@ select
 from
     rows from (json_to_recordset(%(keys)s::json) as (uri text, project text))
     with ordinality as key (uri, project, place)
-    join {schema}.models on models.uri = key.uri and models.project = key.project
+    cross join lateral (
+        select * from {schema}.models
+        where models.uri = key.uri and models.project = key.project
+        limit 1
+    ) as models
 where not exists (
     select from {schema}.model_revisions as told
     where
         told.uri = key.uri and told.project = key.project
         and told.xmin = pg_catalog.pg_current_xact_id_if_assigned()::xid
+    offset 0
 )
 order by key.place
 
@@ -178,6 +201,7 @@ where not exists (
     where
         told.uri = after.uri and told.project = after.project
         and told.xmin = pg_catalog.pg_current_xact_id_if_assigned()::xid
+    offset 0
 )
 
 -- name: remove_models
@@ -201,6 +225,7 @@ where not exists (
     where
         told.uri = deleted.uri and told.project = deleted.project
         and told.xmin = pg_catalog.pg_current_xact_id_if_assigned()::xid
+    offset 0
 )
 order by uri, project
 
