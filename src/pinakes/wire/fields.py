@@ -125,13 +125,16 @@ def read_array(value: object, path: str) -> list[object]:
     return cast("list[object]", value)
 
 
+has_surrogate = re.compile("[\ud800-\udfff]").search
+
+
 def read_text(value: object, path: str) -> str:
     """Read a text without NUL and without lone surrogates, neither of which PostgreSQL can keep."""
     if not isinstance(value, str):
         raise BadRequest(path, f"expected a string, got {_kind(value)}")
     if "\0" in value:
         raise BadRequest(path, "has a NUL character")
-    if any("\ud800" <= character <= "\udfff" for character in value):
+    if has_surrogate(value):
         raise BadRequest(path, "has a lone surrogate, which is no character")
     return value
 
