@@ -14,6 +14,7 @@ from pinakes.catalog.model import Model
 from pinakes.catalog.revision import Change
 from pinakes.catalog.store import Store
 from pinakes.postgres.pool import Pool
+from pinakes.postgres.statement import numbered
 from pinakes.postgres.store import PostgresStore
 from pinakes.query.conditions import Both, Condition, Either
 from pinakes.query.errors import QuerySyntaxError
@@ -97,8 +98,8 @@ async def _found_in_postgres(
     conninfo: str, catalogue: Sequence[Model], asked: Sequence[Condition]
 ) -> list[list[tuple[str, str]]]:
     async with Pool(lambda: conninfo) as pool:
-        async with pool.connection() as connection:
-            await connection.execute("truncate pinakes.models")
+        async with pool.connection() as channel:
+            await channel.execute(numbered(b"truncate pinakes.models"), {})
         store = PostgresStore(pool, SCHEMA)
         await _fill(store, catalogue)
         return [await _keys(store, condition) for condition in asked]

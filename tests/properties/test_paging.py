@@ -19,6 +19,7 @@ from pinakes.catalog.model import Model
 from pinakes.catalog.revision import Change
 from pinakes.catalog.service import ModelCatalog
 from pinakes.postgres.pool import Pool
+from pinakes.postgres.statement import numbered
 from pinakes.postgres.store import PostgresStore
 from pinakes.query.conditions import Column
 from pinakes.telemetry import Log, LogFormat, Telemetry
@@ -114,8 +115,8 @@ async def _client(
     conninfo: str,
 ) -> AsyncGenerator[tuple[httpx.AsyncClient, PostgresStore], None]:
     async with Pool(lambda: conninfo) as pool:
-        async with pool.connection() as connection:
-            await connection.execute("truncate pinakes.models")
+        async with pool.connection() as channel:
+            await channel.execute(numbered(b"truncate pinakes.models"), {})
         store = PostgresStore(pool, SCHEMA)
         telemetry = Telemetry(Log(LogFormat.JSON, StringIO()))
         served = application(ModelCatalog(store), open_gate(), telemetry, ServerState())

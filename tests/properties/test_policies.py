@@ -28,6 +28,7 @@ from pinakes.catalog.revision import Change, Revision
 from pinakes.catalog.runtime import DeploymentType, RuntimeMetadata
 from pinakes.catalog.service import ModelCatalog
 from pinakes.postgres.pool import Pool
+from pinakes.postgres.statement import numbered
 from pinakes.postgres.store import PostgresStore
 from pinakes.telemetry import Log, LogFormat, Telemetry
 
@@ -314,9 +315,10 @@ async def _catalogue(
 
 
 async def _empty(pool: Pool) -> None:
-    async with pool.connection() as connection:
-        await connection.execute(
-            "truncate pinakes.models, pinakes.model_revisions, pinakes.runtime_metadata"
+    async with pool.connection() as channel:
+        await channel.execute(
+            numbered(b"truncate pinakes.models, pinakes.model_revisions, pinakes.runtime_metadata"),
+            {},
         )
 
 

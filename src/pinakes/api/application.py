@@ -6,8 +6,8 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
-from starlette.types import ASGIApp, ExceptionHandler
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, ExceptionHandler, Receive, Scope, Send
 
 from pinakes.api.answers import answer_error, error_answer, unrouted_answer
 from pinakes.api.gate import Gate
@@ -19,6 +19,42 @@ from pinakes.catalog.service import ModelCatalog
 from pinakes.query.errors import QuerySyntaxError
 from pinakes.telemetry import Telemetry
 from pinakes.wire.errors import RequestError
+
+EXPECTED = (CatalogError, QuerySyntaxError, RequestError)
+"""What a handler raises to answer so."""
+
+
+class Direct:
+    """Leads straight to the endpoint of a path without parameters, asked with one of its verbs.
+
+    Starlette, which asks one route after the other and wraps the request twice, would take a fifth
+    of the time of a get; it serves all others.
+    """
+
+    def __init__(self, routed: Starlette) -> None:
+        self._routed = routed
+        self._endpoints = {
+            (verb, route.path): route.endpoint
+            for route in routed.routes
+            if isinstance(route, Route) and not route.param_convertors
+            for verb in (route.methods or set()) - {"HEAD"}
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        endpoint = self._endpoints.get((scope["method"], scope["path"]))
+        if endpoint is None:
+            await self._routed(scope, receive, send)
+            return
+        scope["app"] = self._routed
+        try:
+            answer = await endpoint(Request(scope, receive))
+        except EXPECTED as error:
+            answer = error_answer(error)
+        except Exception as error:
+            await error_answer(error)(scope, receive, send)
+            raise
+        await answer(scope, receive, send)
 
 
 def application(
@@ -52,9 +88,7 @@ def _routed(routes: Sequence[BaseRoute], answer_unrouted: ExceptionHandler) -> S
     routed = Starlette(
         routes=routes,
         exception_handlers={
-            CatalogError: answer_error,
-            QuerySyntaxError: answer_error,
-            RequestError: answer_error,
+            **dict.fromkeys(EXPECTED, answer_error),
             HTTPException: answer_unrouted,
             Exception: answer_error,
         },
@@ -70,4 +104,4 @@ def _joined(
     routed.state.catalog = catalog
     routed.state.telemetry = telemetry
     routed.state.server = state
-    return Journal(routed, telemetry, state)
+    return Journal(Direct(routed), telemetry, state)

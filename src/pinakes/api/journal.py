@@ -2,9 +2,9 @@
 
 import re
 import time
+from collections.abc import Iterator
 from uuid import uuid4
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pinakes.api.state import ServerState
@@ -37,7 +37,8 @@ class _Line:
     """What is noted of one request."""
 
     def __init__(self, scope: Scope, *, is_last: bool) -> None:
-        wanted = Headers(scope=scope).get("x-request-id", "")
+        given = (value for name, value in scope["headers"] if name == b"x-request-id")
+        wanted = next(given, b"").decode("latin-1")
         self.request_id = wanted if SANE_ID.fullmatch(wanted) else uuid4().hex
         self.status = 0
         self._is_last = is_last
@@ -52,14 +53,16 @@ class _Line:
         async def noted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self.status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = self.request_id
-                headers["X-Content-Type-Options"] = "nosniff"
-                if self._is_last:  # so that its client comes back to another server
-                    headers["Connection"] = "close"
+                message["headers"] = [*message["headers"], *self._headers()]
             await send(message)
 
         return noted
+
+    def _headers(self) -> Iterator[tuple[bytes, bytes]]:
+        yield b"x-request-id", self.request_id.encode()
+        yield b"x-content-type-options", b"nosniff"
+        if self._is_last:  # so that its client comes back to another server
+            yield b"connection", b"close"
 
     def answered(self) -> RequestAnswered:
         """Sum it up."""

@@ -238,6 +238,7 @@ class Server(uvicorn.Server):
                 http=protocol,
                 ws="none",
                 lifespan="off",
+                proxy_headers=False,  # nobody here asks where a request came from
                 log_config=None,
                 log_level="critical",  # its warnings are events of ours
                 access_log=False,

@@ -3,18 +3,19 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from typing import Any, Protocol, Self, cast
+from typing import Protocol, Self
 
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
-from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from pinakes.catalog.errors import CatalogError, CatalogUnavailable
+from pinakes.postgres.channel import Channel
+from pinakes.postgres.channels import Channels, QueueFull
 from pinakes.postgres.hosts import Connection
 from pinakes.postgres.logins import Describe, Logins, Notice
 from pinakes.postgres.quiet import keep_quiet
@@ -25,17 +26,12 @@ MAX_CONNECTIONS = 8
 MAX_WAITING = 200
 CONNECT_SECONDS = 3
 CHECKOUT_SECONDS = 4.0
-RECONNECT_SECONDS = 4.0
-"""After failing for so long the pool gives a connection up and is ready to try a new one at once,
-where it would else wait ever longer between attempts."""
 LOOK_SECONDS = 1.0
 """Between looks at whether other credentials are due."""
 RENEW_SECONDS = 1800.0
 """How old a connection may get: shorter than what two generations of credentials overlap."""
 RENEW_AGAIN_SECONDS = 1.0
 """After a renewal that failed nobody tries one for so long, however many ask."""
-FOREVER = 10 * 365 * 86400.0
-"""For the pool's own timers, which would retire what works without a new one in hand."""
 BUSY = "all of its connections are in use"
 CONNECTING = "it has not answered yet"
 SESSION = (
@@ -46,16 +42,39 @@ SESSION = (
 connection and this together are shorter than what the store waits. The runtime role has the same
 limits by itself, for behind a pooler these reach only one of its connections (decision 0017)."""
 
-GAUGES = {
-    "pinakes_pool_connections": ("pool_size", "Connections to the database"),
-    "pinakes_pool_idle_connections": ("pool_available", "Connections that wait for a request"),
-    "pinakes_pool_waiting_requests": ("requests_waiting", "Requests that wait for a connection"),
-    "pinakes_pool_requests": ("requests_num", "Requests for a connection since the start"),
-    "pinakes_pool_waits": ("requests_queued", "Requests that had to wait since the start"),
-    "pinakes_pool_wait_milliseconds": ("requests_wait_ms", "Time spent waiting since the start"),
-    "pinakes_pool_timeouts": ("requests_errors", "Requests that waited in vain since the start"),
+BACKEND = "select pg_catalog.pg_backend_pid()"
+
+GAUGES: Mapping[str, tuple[Callable[[Channels], float], str]] = {
+    "pinakes_pool_connections": (
+        lambda channels: channels.size,
+        "Connections to the database",
+    ),
+    "pinakes_pool_idle_connections": (
+        lambda channels: channels.idle,
+        "Connections that wait for a request",
+    ),
+    "pinakes_pool_waiting_requests": (
+        lambda channels: channels.waiting,
+        "Requests that wait for a connection",
+    ),
+    "pinakes_pool_requests": (
+        lambda channels: channels.tally.requests,
+        "Requests for a connection since the start",
+    ),
+    "pinakes_pool_waits": (
+        lambda channels: channels.tally.waits,
+        "Requests that had to wait since the start",
+    ),
+    "pinakes_pool_wait_milliseconds": (
+        lambda channels: channels.tally.waited_seconds * 1000,
+        "Time spent waiting since the start",
+    ),
+    "pinakes_pool_timeouts": (
+        lambda channels: channels.tally.failures,
+        "Requests that waited in vain since the start",
+    ),
 }
-"""What is told of the pool: the metric's name to psycopg_pool's key, and what it means."""
+"""What is told of the pool: a metric's name, how it is read, and what it means."""
 
 keep_quiet("psycopg")
 
@@ -63,7 +82,7 @@ keep_quiet("psycopg")
 class Connections(Protocol):
     """Where a store takes its connections from."""
 
-    def connection(self, *, tested: bool = False) -> AbstractAsyncContextManager[Connection]:
+    def connection(self, *, tested: bool = False) -> AbstractAsyncContextManager[Channel]:
         """Lend a connection, ``tested`` one that has answered just now.
 
         Raises CatalogError where there is none to be had.
@@ -86,7 +105,7 @@ class NoConnections:
         self._reason = reason
 
     @asynccontextmanager
-    async def connection(self, *, tested: bool = False) -> AsyncGenerator[Connection, None]:
+    async def connection(self, *, tested: bool = False) -> AsyncGenerator[Channel, None]:
         """Raise the reason."""
         del tested
         raise self._reason.with_traceback(None)  # else it would grow with every raise
@@ -117,7 +136,6 @@ class Pool:
     ) -> None:
         self._logins = Logins(
             describe,
-            # no prepared statements: a pooler may stand between
             partial(AsyncConnection[Row].connect, autocommit=True, prepare_threshold=None),
             notice,
             refuse,
@@ -127,33 +145,23 @@ class Pool:
         self._renewed_at = time.monotonic()
         self._not_renewed_at = -RENEW_AGAIN_SECONDS
         self._keeping: asyncio.Task[None] | None = None
-        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-            connection_class=_connection_made_by(self._logins),
-            min_size=1,
-            max_size=MAX_CONNECTIONS,
-            max_waiting=MAX_WAITING,
-            max_lifetime=FOREVER,
-            max_idle=FOREVER,
-            timeout=CHECKOUT_SECONDS,
-            reconnect_timeout=RECONNECT_SECONDS,
-            configure=_configure,
-            name="pinakes",
-            open=False,
+        self._channels = Channels(
+            self._make_channel, most=MAX_CONNECTIONS, most_waiting=MAX_WAITING
         )
 
     async def __aenter__(self) -> Self:
         await self._logins.are_due()  # so that a configuration of no use is told at once
-        await self._pool.open()
+        self._channels.open()
         self._keeping = asyncio.create_task(self._keep_current())
         return self
 
     async def __aexit__(self, *_: object) -> None:
         if self._keeping:
             self._keeping.cancel()
-        await self._pool.close()
+        await self._channels.close()
 
     @asynccontextmanager
-    async def connection(self, *, tested: bool = False) -> AsyncGenerator[Connection, None]:
+    async def connection(self, *, tested: bool = False) -> AsyncGenerator[Channel, None]:
         """Lend a connection; one that died meanwhile was left out.
 
         To be ``tested`` costs a round trip: it is for those whose last one died, for where one
@@ -164,17 +172,17 @@ class Pool:
         if self._logins.unreadable and not self._logins.have_worked:
             raise self._logins.unreadable.with_traceback(None)  # instead of a wait for nothing
         try:
-            connection = await self._take_living(tested=tested)
-        except PoolTimeout as error:
+            channel = await self._take(tested=tested)
+        except TimeoutError as error:
             raise CatalogUnavailable(
                 f"the database is away: {self._logins.failure or self._why_waiting()}"
             ) from error
-        except TooManyRequests as error:
+        except QueueFull as error:
             raise CatalogUnavailable("too many requests wait for the database") from error
         try:
-            yield connection
+            yield channel
         finally:
-            await self._pool.putconn(connection)
+            self._channels.give_back(channel)
 
     async def renew(self) -> bool:
         """Replace every connection if a new one can be made; say whether it could.
@@ -198,7 +206,7 @@ class Pool:
         await connection.close()
         self._changes = self._logins.changes
         self._renewed_at = time.monotonic()
-        await self._pool.drain()
+        self._channels.drain()
         return True
 
     def warnings(self) -> Sequence[str]:
@@ -208,9 +216,8 @@ class Pool:
 
     def readings(self) -> Iterator[Reading]:
         """Tell how the pool is."""
-        stats = self._pool.get_stats()
-        for name, (key, description) in GAUGES.items():
-            yield Reading(name, description, stats.get(key, 0))
+        for name, (read, description) in GAUGES.items():
+            yield Reading(name, description, read(self._channels))
         yield from self._logins.readings()
 
     async def _keep_current(self) -> None:
@@ -223,35 +230,36 @@ class Pool:
                 await self.renew()
 
     def _why_waiting(self) -> str:
-        return BUSY if self._pool.get_stats()["pool_size"] else CONNECTING
+        return BUSY if self._channels.size else CONNECTING
 
-    async def _take_living(self, *, tested: bool) -> Connection:
-        """Take a connection that the server has not closed; give the dead ones back to be buried.
-
-        The pool's own check would wait a second, then two, then four between dead connections.
-        """
+    async def _take(self, *, tested: bool) -> Channel:
+        """Take a channel; to test one costs a round trip, and it is another where it is silent."""
         while True:
-            connection = await self._pool.getconn()
-            is_usable = False
-            try:
-                is_usable = not (_is_dead(connection) or (tested and await _is_silent(connection)))
-            finally:  # also where nobody waits any more
-                if not is_usable:
-                    await connection.close()
-                    await self._pool.putconn(connection)
-            if is_usable:
-                return connection
+            channel = await self._channels.take(CHECKOUT_SECONDS)
+            if not tested or await self._answers(channel):
+                return channel
 
+    async def _answers(self, channel: Channel) -> bool:
+        """Say whether the server answers on a channel; give back one on which it does not."""
+        answers = False
+        try:
+            await channel.ping()
+            answers = True
+        except psycopg.Error:
+            pass
+        finally:  # also where nobody waits any more
+            if not answers:
+                self._channels.give_back(channel)
+        return answers
 
-def _connection_made_by(logins: Logins) -> type[Connection]:
-    """Make a class of connections, which is what the pool asks for a new one."""
-
-    class MadeConnection(AsyncConnection[Row]):
-        @classmethod
-        async def connect(cls, *_: Any, **__: Any) -> Self:  # noqa: ANN401
-            return cast("Self", await logins.connect())
-
-    return MadeConnection
+    async def _make_channel(self) -> Channel:
+        connection = await self._logins.connect()
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                return await _made_ready(connection)
+        except BaseException:
+            await connection.close()
+            raise
 
 
 class _Bytes(Loader):
@@ -261,27 +269,10 @@ class _Bytes(Loader):
         return bytes(data)
 
 
-async def _configure(connection: Connection) -> None:
+async def _made_ready(connection: Connection) -> Channel:
     for kind in ("json", "jsonb"):
         connection.adapters.register_loader(kind, _Bytes)
-    async with asyncio.timeout(CONNECT_SECONDS):
-        await connection.execute(SESSION)
-
-
-def _is_dead(connection: Connection) -> bool:
-    """Say whether the server has closed the connection: a look at the socket, no round trip."""
-    try:
-        connection.pgconn.consume_input()  # may find the server's farewell
-        connection.pgconn.consume_input()  # and behind it the end
-    except psycopg.OperationalError:
-        return True
-    return connection.closed
-
-
-async def _is_silent(connection: Connection) -> bool:
-    """Say whether the server does not answer on this connection."""
-    try:
-        await connection.execute("")
-    except psycopg.OperationalError:
-        return True
-    return False
+    await connection.execute(SESSION)
+    cursor = await connection.execute(BACKEND)
+    backend = await cursor.fetchone()
+    return Channel(connection, is_pooled=backend != (connection.pgconn.backend_pid,))

@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from pinakes.catalog.listing import RuntimeListing
+from pinakes.catalog.access import Projects
+from pinakes.catalog.listing import ModelListing, RuntimeListing
 from pinakes.catalog.model import ArtifactType, DefaultProtocol, Model, ModelKey, PredictionSchema
 from pinakes.catalog.revision import Change, Revision, Verb
 from pinakes.catalog.runtime import (
@@ -83,8 +84,18 @@ def values_of_key(key: ModelKey) -> dict[str, object]:
     return {"uri": key.uri, "project": key.project}
 
 
+def values_of_listing_by_uri(listing: ModelListing, uri: str) -> dict[str, object]:
+    """Return what ``list_models_by_uri`` asks for; one row more tells if others follow."""
+    return {"uri": uri, "projects": values_of_projects(listing.projects), "limit": listing.size + 1}
+
+
+def values_of_projects(projects: Projects) -> list[str] | None:
+    """Return the names of some projects, and nothing where all are meant."""
+    return None if projects is None else sorted(projects)
+
+
 def model_of(row: Row) -> Model:
-    """Read a model in the order of columns that ``pages.SELECT`` and ``list_runtime`` share."""
+    """Read a model in the order of columns that ``pages.SELECT`` and ``sql/`` share."""
     uri, project, name, version, kind, task_type, tags, metrics, schema, protocol, created = row
     return Model(
         uri=uri,
@@ -258,7 +269,7 @@ def values_of_runtime_listing(listing: RuntimeListing) -> dict[str, object]:
     """Return what ``list_runtime`` filters by; one row more than a page tells if others follow."""
     kind = listing.deployment_type
     return {
-        "projects": None if listing.projects is None else sorted(listing.projects),
+        "projects": values_of_projects(listing.projects),
         "model_uri": listing.model_uri,
         "deployment_uid": listing.deployment_uid,
         "deployment_name": listing.deployment_name,

@@ -3,18 +3,16 @@
 import asyncio
 import random
 import sys
-from collections.abc import AsyncGenerator, Coroutine, Mapping
-from contextlib import aclosing
-from typing import Any, NamedTuple, TypeVar, cast
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
-from psycopg import capabilities
 from psycopg.errors import UniqueViolation
 
 from pinakes.catalog.errors import CatalogUnavailable
+from pinakes.postgres.channel import Bounds, Found
 from pinakes.postgres.errors import AnswerLost, TakesNoWrites, TryAgain, in_catalogue_words
-from pinakes.postgres.hosts import Connection
 from pinakes.postgres.pool import Connections
-from pinakes.postgres.rows import Row
+from pinakes.postgres.statement import Statement, Values
 
 ANSWER_SECONDS = 9.0
 """Nothing takes longer: the API promises an answer within ten seconds."""
@@ -22,28 +20,9 @@ ANSWER_SECONDS = 9.0
 AGAIN_SECONDS = 0.1
 SETTLE_SECONDS = 0.2
 
-CHUNK = 16 if capabilities.has_stream_chunked() else 1
-"""Rows taken from the server at a time: a bound on the memory that one page may need."""
-
-Values = Mapping[str, object]
 Result = TypeVar("Result")
 
-
-class Bounds(NamedTuple):
-    """What one read may bring: rows, and about so many characters in them."""
-
-    rows: int
-    characters: int
-
-
 UNBOUNDED = Bounds(sys.maxsize, sys.maxsize)
-
-
-class Found(NamedTuple):
-    """The rows of a read, and whether its bounds left any out."""
-
-    rows: list[Row]
-    more: bool
 
 
 class Runner:
@@ -53,20 +32,19 @@ class Runner:
     ``find_change`` is the statement that finds a change by its id.
     """
 
-    def __init__(self, connections: Connections, find_change: bytes) -> None:
+    def __init__(self, connections: Connections, find_change: Statement) -> None:
         self._connections = connections
         self._find_change = find_change
-        self._running: set[asyncio.Task[Any]] = set()
 
-    async def read(self, statement: bytes, values: Values, bounds: Bounds = UNBOUNDED) -> Found:
+    async def read(self, statement: Statement, values: Values, bounds: Bounds = UNBOUNDED) -> Found:
         """Return rows; a read that failed for a reason that passes is repeated once."""
         return await self._in_time(self._fetch_again(statement, values, bounds))
 
-    async def write(self, statement: bytes, values: Values) -> None:
+    async def write(self, statement: Statement, values: Values) -> None:
         """Run a statement that may as well be run twice."""
         await self._in_time(self._write(statement, values))
 
-    async def change(self, statement: bytes, values: Values) -> int:
+    async def change(self, statement: Statement, values: Values) -> int:
         """Change a model; return how many changed, which is one or none.
 
         Where the answer is lost, what became of the change is found out (decision 0024). Where that
@@ -77,19 +55,19 @@ class Runner:
         except AnswerLost as error:
             raise CatalogUnavailable(f"{error}; whether the change was made is unknown") from error
 
-    async def _write(self, statement: bytes, values: Values) -> None:
+    async def _write(self, statement: Statement, values: Values) -> None:
         try:
             await self._execute_again(statement, values)
         except AnswerLost:
             await self._execute_again(statement, values)
 
-    async def _change(self, statement: bytes, values: Values) -> int:
+    async def _change(self, statement: Statement, values: Values) -> int:
         try:
             return await self._execute_again(statement, values)
         except AnswerLost:
             return await self._settle(statement, values)
 
-    async def _settle(self, statement: bytes, values: Values) -> int:
+    async def _settle(self, statement: Statement, values: Values) -> int:
         """Find out whether a change was made, and make it if it was not, until time is up.
 
         The lost one may still be under way, but both cannot be made: the id of a change is unique,
@@ -101,7 +79,7 @@ class Runner:
             except CatalogUnavailable:
                 await asyncio.sleep(SETTLE_SECONDS)
 
-    async def _make_unless_made(self, statement: bytes, values: Values) -> int:
+    async def _make_unless_made(self, statement: Statement, values: Values) -> int:
         if await self._was_made(values):
             return 1
         try:
@@ -116,7 +94,7 @@ class Runner:
         found = await self._fetch(self._find_change, values, UNBOUNDED)
         return bool(found.rows)
 
-    async def _execute_again(self, statement: bytes, values: Values) -> int:
+    async def _execute_again(self, statement: Statement, values: Values) -> int:
         """Execute; once more where nothing happened but may happen now."""
         try:
             return await self._execute(statement, values)
@@ -127,13 +105,12 @@ class Runner:
             await asyncio.sleep(random.uniform(0, AGAIN_SECONDS))  # noqa: S311 - apart from others
         return await self._execute(statement, values)
 
-    async def _execute(self, statement: bytes, values: Values) -> int:
-        async with self._connections.connection() as connection:
+    async def _execute(self, statement: Statement, values: Values) -> int:
+        async with self._connections.connection() as channel:
             with in_catalogue_words():
-                cursor = await connection.execute(statement, values)
-                return cursor.rowcount
+                return await channel.execute(statement, values)
 
-    async def _fetch_again(self, statement: bytes, values: Values, bounds: Bounds) -> Found:
+    async def _fetch_again(self, statement: Statement, values: Values, bounds: Bounds) -> Found:
         """Fetch; once more where it failed for a reason that passes: a read may be repeated."""
         try:
             return await self._fetch(statement, values, bounds)
@@ -141,41 +118,16 @@ class Runner:
             return await self._fetch(statement, values, bounds, tested=True)
 
     async def _fetch(
-        self, statement: bytes, values: Values, bounds: Bounds, *, tested: bool = False
+        self, statement: Statement, values: Values, bounds: Bounds, *, tested: bool = False
     ) -> Found:
-        async with self._connections.connection(tested=tested) as connection:
+        async with self._connections.connection(tested=tested) as channel:
             with in_catalogue_words():
-                return await _take(connection, statement, values, bounds)
+                return await channel.fetch(statement, values, bounds)
 
     async def _in_time(self, answer: Coroutine[Any, Any, Result]) -> Result:
-        """Wait for an answer, but no longer than promised.
-
-        What is late is cancelled, in the server too; that may itself hang, so nobody waits for it.
-        """
-        task = asyncio.create_task(answer)
-        self._running.add(task)
-        task.add_done_callback(self._forget)
-        await asyncio.wait({task}, timeout=ANSWER_SECONDS)
-        if not task.done():
-            task.cancel()
-            raise AnswerLost("the database did not answer in time")
-        return task.result()
-
-    def _forget(self, task: asyncio.Task[Any]) -> None:
-        self._running.discard(task)
-        if not task.cancelled():
-            task.exception()  # else asyncio complains of one that nobody waited for
-
-
-async def _take(connection: Connection, statement: bytes, values: Values, bounds: Bounds) -> Found:
-    """Take rows within bounds, and say whether any was left."""
-    found: list[Row] = []
-    room = bounds.characters
-    stream = connection.cursor().stream(statement, values, size=CHUNK)
-    async with aclosing(cast("AsyncGenerator[Row, None]", stream)):
-        async for row in stream:
-            room -= sum(len(value) for value in row if isinstance(value, bytes | str))
-            if found and room < 0:
-                return Found(found, more=True)
-            found.append(row)
-    return Found(found[: bounds.rows], more=len(found) > bounds.rows)
+        """Wait for an answer, but no longer than promised; what is late is given up."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await answer
+        except TimeoutError as error:
+            raise AnswerLost("the database did not answer in time") from error

@@ -11,23 +11,43 @@ from pinakes.catalog.listing import (
     ModelPage,
     RuntimeListing,
     RuntimePage,
+    total_order,
 )
 from pinakes.catalog.model import Model, ModelKey
 from pinakes.catalog.revision import Change, Revision
 from pinakes.catalog.runtime import RuntimeMetadata
 from pinakes.postgres import rows
+from pinakes.postgres.channel import Bounds
 from pinakes.postgres.errors import NARROW, UTF8
 from pinakes.postgres.migrate import Applied, latest, objection, shipped
 from pinakes.postgres.pages import select_page
 from pinakes.postgres.pool import Connections
-from pinakes.postgres.runner import Bounds, Runner
+from pinakes.postgres.runner import Runner
+from pinakes.postgres.statement import Statement, Values, numbered
 from pinakes.postgres.statements import load_statements
+from pinakes.query.conditions import Column, Comparison, Operator
 from pinakes.telemetry import Reading
+
+BY_URI = total_order(())
+
+BY_KEY = {
+    "list_models_by_uri",
+    "create_model",
+    "update_model",
+    "delete_model",
+    "find_change",
+    "record_runtime",
+}
+"""Statements that find what they need by a key: one plan is good for all values."""
 
 
 def page_of(size: int) -> Bounds:
     """Bound a page: where it ends to the byte is for ``wire``, this is for our memory."""
     return Bounds(size, PAGE_BYTES)
+
+
+def _is_first_by_uri(listing: ModelListing) -> bool:
+    return listing.after is None and listing.order == BY_URI
 
 
 class PostgresStore:
@@ -36,7 +56,10 @@ class PostgresStore:
     def __init__(self, connections: Connections, schema: str) -> None:
         self._connections = connections
         self._schema = schema
-        self._statements = load_statements(schema)
+        self._statements = {
+            name: numbered(text, is_fixed=name in BY_KEY)
+            for name, text in load_statements(schema).items()
+        }
         self._shipped = shipped()
         self._schema_version = 0
         self._runner = Runner(connections, self._statements["find_change"])
@@ -91,11 +114,19 @@ class PostgresStore:
 
     async def list_models(self, listing: ModelListing) -> ModelPage:
         """Return one page of a listing."""
-        statement, bindings = select_page(listing, self._schema)
-        found = await self._runner.read(
-            statement.as_bytes(), bindings.values, page_of(listing.size)
-        )
+        statement, values = self._page(listing)
+        found = await self._runner.read(statement, values, page_of(listing.size))
         return ModelPage([rows.model_of(row) for row in found.rows], found.more)
+
+    def _page(self, listing: ModelListing) -> tuple[Statement, Values]:
+        """Say how to find a page; what is asked most, a model by its URI, is not composed anew."""
+        match listing.condition:
+            case Comparison(Column.URI, Operator.EQUAL, str(uri)) if _is_first_by_uri(listing):
+                values = rows.values_of_listing_by_uri(listing, uri)
+                return self._statements["list_models_by_uri"], values
+            case _:
+                statement, bindings = select_page(listing, self._schema)
+                return numbered(statement.as_bytes()), bindings.values
 
     async def list_revisions(self, key: ModelKey) -> list[Revision]:
         """Return every revision of a model, the oldest first."""

@@ -8,7 +8,7 @@ import json
 import sys
 import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import Enum
 from itertools import chain
@@ -102,17 +102,17 @@ class Log:
 
     def notice(self, event: Event) -> None:
         """Write the event."""
-        name, fields = type(event).__name__, asdict(event)
-        self._stream.write(self._write(datetime.now(UTC), name, fields) + "\n")
+        values = {field.name: getattr(event, field.name) for field in fields(event)}
+        self._stream.write(self._write(datetime.now(UTC), type(event).__name__, values) + "\n")
         self._stream.flush()
 
 
-def _as_json(time: datetime, event: str, fields: dict[str, object]) -> str:
-    return json.dumps({"time": f"{time.isoformat()[:-6]}Z", "event": event, **fields})
+def _as_json(time: datetime, event: str, values: dict[str, object]) -> str:
+    return json.dumps({"time": f"{time.isoformat()[:-6]}Z", "event": event, **values})
 
 
-def _as_text(time: datetime, event: str, fields: dict[str, object]) -> str:
-    shown = (f"{name}={_on_one_line(value)}" for name, value in fields.items())
+def _as_text(time: datetime, event: str, values: dict[str, object]) -> str:
+    shown = (f"{name}={_on_one_line(value)}" for name, value in values.items())
     return f"{time:%H:%M:%S} {event} {' '.join(shown)}"
 
 

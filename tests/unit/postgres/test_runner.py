@@ -6,9 +6,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from pinakes.postgres.channel import Channel
 from pinakes.postgres.errors import AnswerLost
-from pinakes.postgres.hosts import Connection
 from pinakes.postgres.runner import Runner
+from pinakes.postgres.statement import numbered
+
+NOTHING = numbered(b"")
 
 
 class Lender:
@@ -18,7 +21,7 @@ class Lender:
         self.tested: list[bool] = []
 
     @asynccontextmanager
-    async def connection(self, *, tested: bool = False) -> AsyncGenerator[Connection]:
+    async def connection(self, *, tested: bool = False) -> AsyncGenerator[Channel]:
         self.tested.append(tested)
         raise AnswerLost("the connection to the database was lost")
         yield
@@ -33,5 +36,5 @@ class Lender:
 def test_a_read_is_repeated_once_on_a_connection_that_has_answered_just_then() -> None:
     lender = Lender()
     with pytest.raises(AnswerLost):
-        asyncio.run(Runner(lender, b"").read(b"", {}))
+        asyncio.run(Runner(lender, NOTHING).read(NOTHING, {}))
     assert lender.tested == [False, True]

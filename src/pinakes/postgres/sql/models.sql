@@ -60,6 +60,18 @@ select
     %(actor)s, %(door)s, %(request_id)s
 from deleted
 
+-- name: list_models_by_uri
+-- The models of one artefact, by project; of some projects or, where they are null, of all.
+select
+    uri, project, name, version, artifact_type, task_type, tags, metrics,
+    prediction_schema, default_protocol, creation_time
+from {schema}.models
+where
+    uri = %(uri)s
+    and (%(projects)s::text[] is null or project = any(%(projects)s::text[]))
+order by project
+limit %(limit)s
+
 -- name: list_revisions
 -- Every revision of a model, the oldest first.
 select verb, before, after, change_id, actor, door, request_id, changed_at

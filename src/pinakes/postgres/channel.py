@@ -1,0 +1,260 @@
+"""A connection on which whole statements run, one after the other, by the calls of libpq itself.
+
+psycopg makes the connection and turns values into rows and back; what lies between, its cursor and
+its way to wait, is left out: of a get they take two thirds of the time (``docs/explanation/
+performance.md``). Nothing else may use the connection meanwhile.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from itertools import count
+from typing import NamedTuple
+
+import psycopg
+from psycopg import abc, adapt, capabilities
+from psycopg.adapt import PyFormat
+from psycopg.errors import error_from_result
+from psycopg.pq import ExecStatus, Format
+from psycopg.pq.abc import PGresult
+
+from pinakes.postgres.hosts import Connection
+from pinakes.postgres.rows import Row
+from pinakes.postgres.statement import Statement, Values
+
+CHUNK = 16
+"""Rows taken from the server at a time: a bound on the memory that one page may need."""
+
+STOP_SECONDS = 2.0
+"""How long the server is asked to stop a statement before the connection is given up."""
+
+OUTDATED = {"0A000", "26000"}
+"""SQLSTATEs of a prepared statement that is no longer what it was: nothing has happened yet."""
+
+NOTHING = Statement(b"", (), is_fixed=False)
+
+HAS_ROWS = {ExecStatus.TUPLES_OK, ExecStatus.SINGLE_TUPLE, ExecStatus.TUPLES_CHUNK}
+FAILED = {ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE}
+
+
+class Bounds(NamedTuple):
+    """What one read may bring: rows, and about so many characters in them."""
+
+    rows: int
+    characters: int
+
+
+class Found(NamedTuple):
+    """The rows of a read, and whether its bounds left any out."""
+
+    rows: list[Row]
+    more: bool
+
+
+class _Reading:
+    """What comes of a statement while it runs."""
+
+    def __init__(self, bounds: Bounds | None, transformer: abc.Transformer) -> None:
+        self.rows: list[Row] = []
+        self.changed = 0
+        self.is_cut = False
+        self.error: psycopg.Error | None = None
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._bounds = bounds
+        self._room = bounds.characters if bounds else 0
+        self._transformer = transformer
+
+    def take(self, result: PGresult) -> None:
+        """Take a result, which may be one of several."""
+        if result.status in FAILED:
+            self.error = self.error or error_from_result(result, encoding="utf-8")
+        elif result.status in HAS_ROWS and self._bounds and not self.is_cut:
+            self._transformer.set_pgresult(result)
+            self._keep(self._transformer.load_rows(0, result.ntuples, tuple))
+        self.changed = result.command_tuples or 0
+
+    def end(self) -> None:
+        """Let go on who waits, if somebody still does."""
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+    def found(self) -> Found:
+        """Return the rows within bounds."""
+        most = self._bounds.rows if self._bounds else 0
+        return Found(self.rows[:most], more=self.is_cut or len(self.rows) > most)
+
+    def _keep(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            self._room -= sum(len(value) for value in row if isinstance(value, bytes | str))
+            self.is_cut = bool(self.rows) and self._room < 0
+            if self.is_cut:
+                return
+            self.rows.append(row)
+
+
+class Channel:
+    """Asks one server one thing at a time. Every failure is raised as a psycopg.Error.
+
+    ``is_pooled`` says that a pooler stands between, where what was prepared may not be there.
+    """
+
+    def __init__(self, connection: Connection, *, is_pooled: bool) -> None:
+        self._connection = connection
+        self._pgconn = connection.pgconn
+        self._socket = connection.pgconn.socket
+        self._transformer: abc.Transformer = adapt.Transformer(connection)
+        self._may_prepare = not is_pooled
+        self._prepared: dict[tuple[bytes, Sequence[int]], bytes] = {}
+        self._numbers = count()
+        self._reading: _Reading | None = None
+        self._stopping: asyncio.Task[None] | None = None
+        self._is_writing = False
+        self._is_closed = False
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._socket, self._on_readable)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether nothing runs on it and the server has not left, so far as is known."""
+        return self._reading is None and not self._is_closed
+
+    async def execute(self, statement: Statement, values: Values) -> int:
+        """Run a statement; return how many rows it changed."""
+        return (await self._run(statement, values, None)).changed
+
+    async def fetch(self, statement: Statement, values: Values, bounds: Bounds) -> Found:
+        """Run a statement; return its rows."""
+        return (await self._run(statement, values, bounds)).found()
+
+    async def ping(self) -> None:
+        """Return when the server has answered."""
+        await self._run(NOTHING, {}, None)
+
+    async def close(self) -> None:
+        """Stop what runs, in the server too, and leave. Never raises."""
+        self._stop_watching()
+        if self._reading is not None:
+            await self._ask_to_stop()
+        await self._connection.close()
+
+    async def _run(self, statement: Statement, values: Values, bounds: Bounds | None) -> _Reading:
+        is_prepared = statement.is_fixed and self._may_prepare
+        run = self._run_prepared if is_prepared else self._run_unprepared
+        arguments = statement.arranged(values)
+        try:
+            return await run(statement.text, arguments, bounds)
+        except psycopg.Error as error:
+            if not is_prepared or error.sqlstate not in OUTDATED:
+                raise
+        self._prepared.clear()
+        return await run(statement.text, arguments, bounds)
+
+    async def _run_unprepared(
+        self, text: bytes, arguments: Sequence[object], bounds: Bounds | None
+    ) -> _Reading:
+        sent, types, formats = self._dumped(arguments)
+        return await self._ask(
+            lambda: self._pgconn.send_query_params(text, sent, types, formats), bounds
+        )
+
+    async def _run_prepared(
+        self, text: bytes, arguments: Sequence[object], bounds: Bounds | None
+    ) -> _Reading:
+        sent, types, formats = self._dumped(arguments)
+        name = self._prepared.get((text, types)) or await self._prepare(text, types)
+        return await self._ask(
+            lambda: self._pgconn.send_query_prepared(name, sent, formats), bounds
+        )
+
+    async def _prepare(self, text: bytes, types: Sequence[int]) -> bytes:
+        name = b"pinakes_%d" % next(self._numbers)
+        await self._ask(lambda: self._pgconn.send_prepare(name, text, types), None)
+        self._prepared[text, types] = name
+        return name
+
+    def _dumped(
+        self, arguments: Sequence[object]
+    ) -> tuple[Sequence[abc.Buffer | None], tuple[int, ...], Sequence[Format]]:
+        """Return values as they are sent, with their types and formats."""
+        transformer = self._transformer
+        sent = transformer.dump_sequence(arguments, [PyFormat.AUTO] * len(arguments))
+        return sent, transformer.types or (), transformer.formats or ()
+
+    async def _ask(self, send: Callable[[], None], bounds: Bounds | None) -> _Reading:
+        """Send something, and wait for all that comes of it.
+
+        Where nobody waits any more the channel goes on reading; it is not usable until that ends.
+        """
+        reading = self._reading = _Reading(bounds, self._transformer)
+        try:
+            send()
+            if bounds:
+                self._take_in_parts()
+            self._flush()
+        except psycopg.Error as error:
+            self._end(error)
+        await reading.ended
+        if self._stopping:
+            await self._stopping
+            self._stopping = None
+        elif reading.error:
+            raise reading.error
+        return reading
+
+    def _take_in_parts(self) -> None:
+        if capabilities.has_stream_chunked():
+            self._pgconn.set_chunked_rows_mode(CHUNK)
+        else:
+            self._pgconn.set_single_row_mode()
+
+    def _flush(self) -> None:
+        """Send what has not been sent; go on by itself when the socket takes more."""
+        is_left = bool(self._pgconn.flush())
+        if is_left and not self._is_writing:
+            self._loop.add_writer(self._socket, self._on_writable)
+        elif self._is_writing and not is_left:
+            self._loop.remove_writer(self._socket)
+        self._is_writing = is_left
+
+    def _on_writable(self) -> None:
+        try:
+            self._flush()
+        except psycopg.Error as error:
+            self._end(error)
+
+    def _on_readable(self) -> None:
+        try:
+            self._pgconn.consume_input()
+            if self._pgconn.is_busy() and self._pgconn.ssl_in_use:
+                self._pgconn.consume_input()  # the rest of a record, of which no event tells
+            self._take_results()
+        except psycopg.Error as error:
+            self._end(error)
+
+    def _take_results(self) -> None:
+        while not self._pgconn.is_busy() and (reading := self._reading):
+            if (result := self._pgconn.get_result()) is None:
+                self._reading = None
+                reading.end()
+                return
+            reading.take(result)
+            if reading.is_cut and not self._stopping:
+                self._stopping = asyncio.create_task(self._ask_to_stop())
+
+    async def _ask_to_stop(self) -> None:
+        with suppress(psycopg.Error):
+            await self._connection.cancel_safe(timeout=STOP_SECONDS)
+
+    def _end(self, error: psycopg.Error) -> None:
+        """Note that the server has left, and why."""
+        self._stop_watching()
+        if reading := self._reading:
+            reading.error = reading.error or error
+            self._reading = None
+            reading.end()
+
+    def _stop_watching(self) -> None:
+        if not self._is_closed:
+            self._is_closed = True
+            self._loop.remove_reader(self._socket)
+            self._loop.remove_writer(self._socket)
