@@ -28,6 +28,10 @@ CHUNK = 16
 STOP_SECONDS = 2.0
 """How long the server is asked to stop a statement before the connection is given up."""
 
+LOOK_SECONDS = 0.1
+"""Between looks at a connection that has not answered: of a socket that was reset uvloop tells
+nobody, for libuv stops watching one that has an error."""
+
 OUTDATED = {"0A000", "26000"}
 """SQLSTATEs of a prepared statement that is no longer what it was: nothing has happened yet."""
 
@@ -109,6 +113,7 @@ class Channel:
         self._reading: _Reading | None = None
         self._stopping: asyncio.Task[None] | None = None
         self._is_writing = False
+        self._is_looked_at = False
         self._is_closed = False
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._socket, self._on_readable)
@@ -193,6 +198,7 @@ class Channel:
             self._flush()
         except psycopg.Error as error:
             self._end(error)
+        self._look_soon()
         await reading.ended
         if self._stopping:
             await self._stopping
@@ -230,6 +236,17 @@ class Channel:
             self._take_results()
         except psycopg.Error as error:
             self._end(error)
+
+    def _look_soon(self) -> None:
+        if self._reading and not self._is_looked_at:
+            self._is_looked_at = True
+            self._loop.call_later(LOOK_SECONDS, self._look)
+
+    def _look(self) -> None:
+        self._is_looked_at = False
+        if self._reading and not self._is_closed:
+            self._on_readable()
+            self._look_soon()
 
     def _take_results(self) -> None:
         while not self._pgconn.is_busy() and (reading := self._reading):

@@ -3,8 +3,9 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 
@@ -47,8 +48,9 @@ class Channels:
         self._idle: list[Channel] = []
         self._current: set[Channel] = set()
         self._waiting: deque[asyncio.Future[Channel]] = deque()
-        self._making: asyncio.Task[None] | None = None
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._is_making = False
+        self._pause = FIRST_PAUSE_SECONDS
+        self._running: set[asyncio.Task[None]] = set()
         self._lent = 0
         self._is_closed = False
         self.tally = Tally()
@@ -108,10 +110,10 @@ class Channels:
     async def close(self) -> None:
         """Leave the server; those that are lent leave when they come back."""
         self._is_closed = True
-        if self._making:
-            self._making.cancel()
+        for task in self._running:
+            task.cancel()
         self.drain()
-        await asyncio.gather(*self._leaving)
+        await asyncio.gather(*self._running, return_exceptions=True)
 
     async def _wait(self, seconds: float) -> Channel:
         if len(self._waiting) >= self._most_waiting:
@@ -148,20 +150,18 @@ class Channels:
 
     def _retire(self, channel: Channel) -> None:
         self._current.discard(channel)
-        leaving = asyncio.create_task(channel.close())
-        self._leaving.add(leaving)
-        leaving.add_done_callback(self._leaving.discard)
+        self._run(channel.close())
         self._make_more()
 
     def _make_more(self) -> None:
-        if self._is_wanted() and self._making is None:
-            self._making = asyncio.create_task(self._make_while_wanted())
-            self._making.add_done_callback(self._made)
+        if self._is_wanted() and not self._is_making:
+            self._is_making = True
+            self._run(self._make_while_wanted())
 
-    def _made(self, making: asyncio.Task[None]) -> None:
-        self._making = None
-        if not making.cancelled():
-            making.result()
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
 
     def _is_wanted(self) -> bool:
         """Whether one more may be made, and somebody waits for it or there is none at all."""
@@ -169,14 +169,19 @@ class Channels:
         return is_needed and self.size < self._most and not self._is_closed
 
     async def _make_while_wanted(self) -> None:
-        pause = FIRST_PAUSE_SECONDS
-        while self._is_wanted():
-            try:
-                channel = await self._make()
-            except (CatalogError, psycopg.Error, TimeoutError):
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-            else:
-                pause = FIRST_PAUSE_SECONDS
-                self._current.add(channel)
-                self._hand_out(channel)
+        try:
+            while self._is_wanted():
+                await self._make_one()
+        finally:
+            self._is_making = False
+
+    async def _make_one(self) -> None:
+        try:
+            channel = await self._make()
+        except (CatalogError, psycopg.Error, TimeoutError):
+            await asyncio.sleep(self._pause)
+            self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
+        else:
+            self._pause = FIRST_PAUSE_SECONDS
+            self._current.add(channel)
+            self._hand_out(channel)
