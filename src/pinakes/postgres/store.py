@@ -91,10 +91,8 @@ class PostgresStore:
 
     async def list_models(self, listing: ModelListing) -> ModelPage:
         """Return one page of a listing."""
-        statement, bindings = select_page(listing, self._schema)
-        found = await self._runner.read(
-            statement.as_bytes(), bindings.values, page_of(listing.size)
-        )
+        statement, values = select_page(listing, self._schema)
+        found = await self._runner.read(statement, values, page_of(listing.size))
         return ModelPage([rows.model_of(row) for row in found.rows], found.more)
 
     async def list_revisions(self, key: ModelKey) -> list[Revision]:
