@@ -3,8 +3,8 @@
 import asyncio
 import random
 import sys
-from collections.abc import AsyncGenerator, Coroutine, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from typing import Any, NamedTuple, TypeVar, cast
 
 from psycopg import capabilities
@@ -15,6 +15,7 @@ from pinakes.postgres.errors import AnswerLost, TakesNoWrites, TryAgain, in_cata
 from pinakes.postgres.hosts import Connection
 from pinakes.postgres.pool import Connections
 from pinakes.postgres.rows import Row
+from pinakes.postgres.slow import SlowSearches
 
 ANSWER_SECONDS = 9.0
 """Nothing takes longer: the API promises an answer within ten seconds."""
@@ -26,6 +27,8 @@ CHUNK = 16 if capabilities.has_stream_chunked() else 1
 """Rows taken from the server at a time: a bound on the memory that one page may need."""
 
 Values = Mapping[str, object]
+Bounded = Callable[[], AbstractAsyncContextManager[None]]
+"""Bounds how long what runs inside may take."""
 Result = TypeVar("Result")
 
 
@@ -57,10 +60,15 @@ class Runner:
         self._connections = connections
         self._find_change = find_change
         self._running: set[asyncio.Task[Any]] = set()
+        self._slow = SlowSearches()
 
     async def read(self, statement: bytes, values: Values, bounds: Bounds = UNBOUNDED) -> Found:
         """Return rows; a read that failed for a reason that passes is repeated once."""
         return await self._in_time(self._fetch_again(statement, values, bounds))
+
+    async def search(self, statement: bytes, values: Values, bounds: Bounds) -> Found:
+        """Return rows as ``read`` does; few at a time may take long (decision 0028)."""
+        return await self._in_time(self._fetch_again(statement, values, bounds, self._slow.bounded))
 
     async def write(self, statement: bytes, values: Values) -> None:
         """Run a statement that may as well be run twice."""
@@ -133,17 +141,25 @@ class Runner:
                 cursor = await connection.execute(statement, values)
                 return cursor.rowcount
 
-    async def _fetch_again(self, statement: bytes, values: Values, bounds: Bounds) -> Found:
+    async def _fetch_again(
+        self, statement: bytes, values: Values, bounds: Bounds, bounded: Bounded = nullcontext
+    ) -> Found:
         """Fetch; once more where it failed for a reason that passes: a read may be repeated."""
         try:
-            return await self._fetch(statement, values, bounds)
+            return await self._fetch(statement, values, bounds, bounded)
         except (AnswerLost, TryAgain):
-            return await self._fetch(statement, values, bounds, tested=True)
+            return await self._fetch(statement, values, bounds, bounded, tested=True)
 
     async def _fetch(
-        self, statement: bytes, values: Values, bounds: Bounds, *, tested: bool = False
+        self,
+        statement: bytes,
+        values: Values,
+        bounds: Bounds,
+        bounded: Bounded = nullcontext,
+        *,
+        tested: bool = False,
     ) -> Found:
-        async with self._connections.connection(tested=tested) as connection:
+        async with self._connections.connection(tested=tested) as connection, bounded():
             with in_catalogue_words():
                 return await _take(connection, statement, values, bounds)
 
