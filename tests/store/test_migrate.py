@@ -508,6 +508,10 @@ LOCKING = [
     "alter table {schema}.others alter column id set not null",
     "alter table only {schema}.others drop column id",
     "comment on table {schema}.others is 'those'",
+    "analyze {schema}.others",
+    "create function {schema}.one() returns integer language sql as 'select 1'",
+    "create or replace function {schema}.two() returns integer language sql as 'select 2'",
+    "create trigger t after insert on {schema}.others for each row execute function {schema}.f()",
     "insert into {schema}.others(id) values (3)",
     "update {schema}.others set id = 4",
     "delete from {schema}.others where id = 2",
@@ -535,13 +539,19 @@ WEAK = 3
 def test_the_locks_that_are_told_are_those_that_postgresql_takes(
     empty_database: str, statement: str
 ) -> None:
-    told = {lock.on.removeprefix("{schema}."): STRENGTHS[lock.mode] for lock in locks_of(statement)}
+    told = {
+        lock.on.removeprefix("{schema}."): STRENGTHS[lock.mode]
+        for lock in locks_of(statement)
+        if lock.mode is not Mode.NONE
+    }
     with psycopg.connect(empty_database) as connection:
         connection.execute(
             "create schema pinakes;"
             "create table pinakes.things (id integer primary key, note text);"
             "create table pinakes.others (id integer);"
-            "alter table pinakes.others add constraint positive check (id > 0) not valid"
+            "alter table pinakes.others add constraint positive check (id > 0) not valid;"
+            "create function pinakes.f() returns trigger language plpgsql"
+            " as 'begin return null; end'"
         )
         connection.commit()
         connection.execute(for_schema(statement, SCHEMA))

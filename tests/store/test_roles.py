@@ -129,6 +129,8 @@ def test_the_runtime_role_reads_and_writes_rows(roles: TwoRoles) -> None:
         "create table pinakes.x (id integer)",
         "create index x on pinakes.models (name)",
         "delete from pinakes.migrations",
+        "delete from pinakes.model_metrics",
+        "insert into pinakes.model_values values ('name', 'x')",
         "insert into pinakes.migrations values ('9999_x.pre.sql', '', now(), 9999)",
         "drop schema pinakes cascade",
     ],
@@ -194,6 +196,9 @@ def test_it_does_not_matter_when_and_how_often_the_script_is_run(
         "runtime_metadata": ROWS,
         "model_revisions": {"SELECT", "INSERT"},
         "migrations": {"SELECT"},
+        "model_metrics": {"SELECT"},
+        "model_tags": {"SELECT"},
+        "model_values": {"SELECT"},
     }
 
 

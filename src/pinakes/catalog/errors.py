@@ -7,6 +7,7 @@
     ├── ModelNotFound
     ├── ModelAlreadyExists
     ├── WriteForbidden
+    ├── SearchTooWide
     ├── CatalogDisabled
     └── CatalogUnavailable
         └── SchemaMismatch
@@ -49,6 +50,17 @@ class WriteForbidden(CatalogError):
     def __init__(self, project: str = "") -> None:
         where = f"in project {project!r}" if project else "in any project"
         super().__init__(f"you may not write {where}")
+
+
+class SearchTooWide(CatalogError):
+    """A search looks at more models than there is time for, and would do so again."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the search took too long and was stopped: narrow it, with a comparison that few models"
+            " meet in every alternative of an OR, such as '=' on the URI, the name or a tag, or"
+            " order it by the field that it compares"
+        )
 
 
 class CatalogDisabled(CatalogError):

@@ -25,6 +25,10 @@ class AnswerLost(CatalogUnavailable):
     """The database was asked, and its answer did not arrive: the connection died, or time is up."""
 
 
+class TookTooLong(CatalogUnavailable):
+    """The server stopped a statement that ran longer than statements may."""
+
+
 class TryAgain(CatalogUnavailable):
     """Nothing has changed, and the same may be asked again at once."""
 
@@ -69,7 +73,7 @@ FAILURES = {
     "53300": Failure("the database has no connection left"),
     "53400": Failure("the database has reached a limit of its configuration"),
     "55P03": Failure("the database is busy with a lock; try again", TryAgain),
-    "57014": Failure("the database took too long for this and was stopped"),
+    "57014": Failure("the database took too long for this and was stopped", TookTooLong),
     "57P01": LOST,
     "57P02": LOST,
     "57P03": LOST,

@@ -2,66 +2,253 @@
 
 Pages are found by the place where the last one ended, never by counting: a walk during inserts and
 deletes meets every entry that stays exactly once, and the last page costs what the first does.
+
+Where models are looked for, the statement itself finds out how, by what it meets (decision 0028):
+one after the other it tries what is cheap where much matches and what is cheap where little does.
 """
 
-from collections.abc import Sequence
-from itertools import groupby
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from math import prod
+from typing import LiteralString
 
-from psycopg import sql
-
-from pinakes.catalog.listing import Direction, ModelListing, Order, Position
-from pinakes.postgres.where import COLUMNS, Bindings, among, where
-from pinakes.query.conditions import Column
-
-SELECT = sql.SQL(
-    "select uri, project, name, version, artifact_type, task_type, tags, metrics,"
-    " prediction_schema, default_protocol, creation_time"
-    " from {schema}.models where {condition} order by {order} limit {limit}"
+from pinakes.catalog.listing import ModelListing
+from pinakes.postgres.along import KEY, Along
+from pinakes.postgres.candidates import (
+    APART,
+    FEW,
+    HANDFUL,
+    MANY,
+    Candidates,
+    Source,
+    TooManyLeaves,
+    comparisons,
+    conjuncts,
+    in_turn,
+    names_uri,
 )
+from pinakes.postgres.statements import quoted
+from pinakes.postgres.ways import FIELDS, FOUND, Ways
+from pinakes.postgres.where import COLUMNS, Bindings, Value, compare, where
+from pinakes.query.conditions import Column, Comparison, Operator
 
-DIRECTIONS = {Direction.ASCENDING: sql.SQL("asc"), Direction.DESCENDING: sql.SQL("desc")}
-Run = list[tuple[Order, str]]
+STRETCH = 250
+"""Models that are looked at before an index is asked, beyond those that would fill the page."""
 
-BEHIND = {Direction.ASCENDING: sql.SQL(">"), Direction.DESCENDING: sql.SQL("<")}
+WALK = 2500
+"""Models that are walked over before any other try, once it is known that more than few match."""
+
+LONG_WALK = 1000
+"""Models that are walked over at last for each of the page: ten times as many as there would be
+between those that match, were they spread evenly over a million."""
+
+MAX_WALK = 100_000
+"""From here on it is cheaper to look at every model, in the order of the disk, and to sort."""
+
+IN_INDEX = 10
+"""So many times as many are walked over where an index holds all that is looked at."""
+
+MAX_LEGS = 4
+"""Ranges of an index that are walked side by side."""
+
+MAX_PROJECTS = 32
+"""Projects whose models are walked side by side."""
+
+NAMES: Sequence[LiteralString] = ("first", "second", "third", "fourth", "fifth", "sixth")
+"""What sources are called in the decision which to take."""
+
+Sources = Mapping[LiteralString, Source]
 
 
-def select_page(listing: ModelListing, schema: str) -> tuple[sql.Composed, Bindings]:
+def select_page(listing: ModelListing, schema: str) -> tuple[bytes, Mapping[str, Value]]:
     """Write the SELECT of a page and one row more, which tells whether others follow."""
-    bindings = Bindings()
-    conditions: list[sql.Composable] = [sql.SQL("true")]
-    if listing.projects is not None:
-        conditions.append(among(Column.PROJECT, listing.projects, bindings))
-    if listing.condition is not None:
-        conditions.append(where(listing.condition, bindings))
-    if listing.after is not None:
-        conditions.append(_behind(_runs(listing.order, listing.after), bindings))
-    statement = SELECT.format(
-        schema=sql.Identifier(schema),
-        condition=sql.SQL(" and ").join(conditions),
-        order=sql.SQL(", ").join(_order(item) for item in listing.order),
-        limit=bindings.add(listing.size + 1),
-    )
-    return statement, bindings
+    page = _Page(listing)
+    return page.select().replace("{schema}", quoted(schema)).encode(), page.bindings.values
 
 
-def _order(item: Order) -> sql.Composed:
-    return sql.SQL("{} {}").format(COLUMNS[item.column], DIRECTIONS[item.direction])
+class _Page:
+    def __init__(self, listing: ModelListing) -> None:
+        self.bindings = Bindings()
+        self._condition = listing.condition
+        self._projects = None if listing.projects is None else sorted(listing.projects)
+        self._along = Along(listing, self.bindings)
+        self._size = listing.size
+        self._limit: LiteralString = self.bindings.add(listing.size + 1)
+        self._wanted: LiteralString = self._write_wanted()
+        self._page: LiteralString = f"order by {self._along.order} limit {self._limit}"
+        self._ranges = self._find_ranges()
+        self._speed = self._find_speed()
+
+    def select(self) -> LiteralString:
+        """Write how the page is found."""
+        if self._condition is None and self._projects is None:
+            return self._walk()
+        if self._condition is None and self._projects and self._are_sorted_by_project():
+            return self._walk_projects(self._projects)
+        if self._condition is not None and names_uri(self._condition):
+            return self._walk()  # planned in a tenth of the time that a search takes
+        candidates = Candidates(self.bindings)
+        try:
+            sources = self._find_sources(candidates)
+        except TooManyLeaves:
+            return self._walk()
+        return self._search(sources, candidates.definitions)
+
+    def _walk(self) -> LiteralString:
+        return self._in_order(FIELDS, self._wanted, self._limit)
+
+    def _walk_projects(self, projects: list[str]) -> LiteralString:
+        """Write a page out of the first models of each project."""
+        keys: LiteralString = (
+            f"select here.uri, here.project from unnest({self.bindings.add(projects)}::text[])"
+            " as given (project) cross join lateral (select uri, project from {schema}.models"
+            f" where project = given.project and {self._along.behind} {self._page}) as here"
+            f" {self._page}"
+        )
+        return self._models_of(keys, [])
+
+    def _search(self, sources: Sources, leaves: Sequence[LiteralString]) -> LiteralString:
+        """Write a search, by the first of its tries that turns out to be a good one.
+
+        What is not read of a common table expression is never looked for.
+        """
+        ways = Ways(self._condition, self._projects, self._along, self._size, self.bindings)
+        walks: dict[LiteralString, LiteralString] = {
+            "stretch": self._filter(self._first(self._size + 1 + STRETCH)),
+            "walk": self._filter(self._first(self._size + 1 + WALK * self._speed)),
+            **{name: self._filter(models) for name, models in ways.models.items()},
+            "long_walk": self._filter(self._first(self._long_walk() * self._speed)),
+        }
+        defined: list[LiteralString] = [
+            f"{name} as materialized ({keys})" for name, keys in walks.items()
+        ]
+        decision = self._decide(sources, [*ways.models])
+        keys = " union all ".join(
+            [_taken(f"select uri, project from {name}", name) for name in walks]
+        )
+        return self._models_of(
+            f"{keys} union all {self._fetch(sources)} union all {self._look_at_all()}",
+            [*ways.definitions, *leaves, *defined, f"decision as materialized ({decision})"],
+        )
+
+    def _decide(self, sources: Sources, ways: Sequence[LiteralString]) -> LiteralString:
+        """Write the name of the try to take; each is made only when those before it failed."""
+        tries: list[tuple[LiteralString, LiteralString]] = [
+            (self._fills("stretch"), "stretch"),
+            *((source.holds(HANDFUL), name) for name, source in sources.items()),
+            *((source.holds(FEW), name) for name, source in sources.items()),
+            (self._fills("walk"), "walk"),
+            *((self._fills(way), way) for way in ways),
+            *((source.holds(MANY), name) for name, source in sources.items()),
+            (self._fills("long_walk"), "long_walk"),
+        ]
+        cases: LiteralString = " ".join([f"when {good} then '{name}'" for good, name in tries])
+        return f"select case {cases} else 'all' end as taken"
+
+    def _fills(self, name: LiteralString) -> LiteralString:
+        return f"(select count(*) from {name}) = {self._limit}"
+
+    def _fetch(self, sources: Sources) -> LiteralString:
+        """Write the page as the source that holds all has it."""
+        keys: LiteralString = " union all ".join(
+            [_taken(source.keys(), name) for name, source in sources.items()]
+        )
+        return (
+            f"(select uri, project from (select distinct uri, project from ({keys}) as known)"
+            f" as found (found_uri, found_project) cross join lateral {FOUND}"
+            f" where {self._wanted} and {self._along.behind} {self._page})"
+        )
+
+    def _look_at_all(self) -> LiteralString:
+        """Write the page as all models have it, in the order of the disk."""
+        return (
+            f"(select uri, project from (select {self._along.columns} from {{schema}}.models"
+            f" where {self._wanted} and {self._along.behind} offset 0) as models"
+            f" where (select taken from decision) = 'all' {self._page})"
+        )
+
+    def _filter(self, models: LiteralString) -> LiteralString:
+        """Write the keys of the page as far as some models hold it, which come in its order."""
+        return f"select uri, project from ({models}) as models where {self._wanted} {self._page}"
+
+    def _first(self, most: int) -> LiteralString:
+        return self._in_order("*", "true", self.bindings.add(most))
+
+    def _long_walk(self) -> int:
+        return min(LONG_WALK * (self._size + 1), MAX_WALK)
+
+    def _find_speed(self) -> int:
+        """Say how many models an index tells what is asked for, in the time of one."""
+        indexed = {self._along.column, Column.URI, Column.PROJECT}
+        asked = {comparison.field for comparison in comparisons(self._condition)}
+        return IN_INDEX if asked <= indexed else 1
+
+    def _in_order(
+        self, fields: LiteralString, wanted: LiteralString, limit: LiteralString
+    ) -> LiteralString:
+        """Write the first models in the order that are wanted and behind the page before."""
+        page = f"order by {self._along.order} limit {limit}"
+        selects: list[LiteralString] = [
+            f"select {fields} from {{schema}}.models"
+            f" where {in_range} and {wanted} and {self._along.behind} {page}"
+            for in_range in self._ranges
+        ]
+        if len(selects) == 1:
+            return selects[0]
+        joined: LiteralString = " union all ".join([f"({select})" for select in selects])
+        return f"select * from ({joined}) as models {page}"
+
+    def _models_of(self, keys: LiteralString, defined: Sequence[LiteralString]) -> LiteralString:
+        """Write the models that have the keys of a page."""
+        all_defined = ", ".join([*defined, f"page as materialized ({keys})"])
+        return (
+            f"with {all_defined} select models.*"
+            f" from page as found (found_uri, found_project) cross join lateral {FOUND}"
+            f" order by {self._along.order}"
+        )
+
+    def _find_sources(self, candidates: Candidates) -> Sources:
+        """Find sources each of which holds all that is looked for, by a name for each."""
+        known = [candidates.of(condition) for condition in conjuncts(self._condition)]
+        if self._projects is not None:
+            known.append(candidates.of_projects(self._projects))
+        return dict(zip(NAMES, in_turn(known), strict=False))
+
+    def _write_wanted(self) -> LiteralString:
+        wanted: list[LiteralString] = ["true"]
+        if self._projects is not None:
+            wanted.append(f"project = any({self.bindings.add(self._projects)})")
+        if self._condition is not None:
+            wanted.append(where(self._condition, self.bindings))
+        return " and ".join(wanted)
+
+    def _are_sorted_by_project(self) -> bool:
+        """Say whether an index has the models of each single project in the order of the page."""
+        is_in_index = self._along.is_of_one and self._along.column in KEY
+        return is_in_index and len(self._projects or []) <= MAX_PROJECTS
+
+    def _find_ranges(self) -> list[LiteralString]:
+        """Find where in the order anything can match at all: the rest would be walked in vain."""
+        choices = [*self._choices()]
+        while prod(len(choice) for choice in choices) > MAX_LEGS:
+            choices.pop()
+        return [" and ".join(["true", *leg]) for leg in product(*choices)]
+
+    def _choices(self) -> Iterator[Sequence[LiteralString]]:
+        """Find what must hold of the column that the order is by, alternatives each."""
+        for condition in conjuncts(self._condition):
+            match condition:
+                case Comparison(self._along.column, operator, value) if (
+                    operator is not Operator.CONTAINS
+                ):
+                    operators = APART if operator is Operator.NOT_EQUAL else [operator]
+                    placed = self.bindings.add(value)
+                    column = COLUMNS[self._along.column]
+                    yield [compare(column, operator, placed) for operator in operators]
+                case _:
+                    pass
 
 
-def _runs(order: Sequence[Order], position: Position) -> list[Run]:
-    """Cut a position into runs of one direction, each of which is a single row comparison."""
-    places = zip(order, position, strict=True)
-    return [list(run) for _, run in groupby(places, key=lambda place: place[0].direction)]
-
-
-def _behind(runs: Sequence[Run], bindings: Bindings) -> sql.Composed:
-    """Write "behind in this run, or equal in it and behind in the rest"."""
-    run, *rest = runs
-    columns = sql.SQL(", ").join(COLUMNS[item.column] for item, _ in run)
-    values = sql.SQL(", ").join(bindings.add(value) for _, value in run)
-    here = {"columns": columns, "values": values, "sign": BEHIND[run[0][0].direction]}
-    if not rest:
-        return sql.SQL("({columns}) {sign} ({values})").format(**here)
-    return sql.SQL("(({columns}) {sign} ({values}) or ({columns}) = ({values}) and {rest})").format(
-        **here, rest=_behind(rest, bindings)
-    )
+def _taken(keys: LiteralString, name: LiteralString) -> LiteralString:
+    """Write keys of a page, if they are those to take."""
+    return f"select * from ({keys}) as keys where (select taken from decision) = '{name}'"

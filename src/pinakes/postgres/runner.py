@@ -3,7 +3,8 @@
 import asyncio
 import random
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, TypeVar
 
 from psycopg.errors import UniqueViolation
@@ -12,6 +13,7 @@ from pinakes.catalog.errors import CatalogUnavailable
 from pinakes.postgres.channel import Bounds, Found
 from pinakes.postgres.errors import AnswerLost, TakesNoWrites, TryAgain, in_catalogue_words
 from pinakes.postgres.pool import Connections
+from pinakes.postgres.slow import SlowSearches
 from pinakes.postgres.statement import Statement, Values
 
 ANSWER_SECONDS = 9.0
@@ -20,6 +22,8 @@ ANSWER_SECONDS = 9.0
 AGAIN_SECONDS = 0.1
 SETTLE_SECONDS = 0.2
 
+Bounded = Callable[[], AbstractAsyncContextManager[None]]
+"""Bounds how long what runs inside may take."""
 Result = TypeVar("Result")
 
 UNBOUNDED = Bounds(sys.maxsize, sys.maxsize)
@@ -35,10 +39,15 @@ class Runner:
     def __init__(self, connections: Connections, find_change: Statement) -> None:
         self._connections = connections
         self._find_change = find_change
+        self._slow = SlowSearches()
 
     async def read(self, statement: Statement, values: Values, bounds: Bounds = UNBOUNDED) -> Found:
         """Return rows; a read that failed for a reason that passes is repeated once."""
         return await self._in_time(self._fetch_again(statement, values, bounds))
+
+    async def search(self, statement: Statement, values: Values, bounds: Bounds) -> Found:
+        """Return rows as ``read`` does; few at a time may take long (decision 0028)."""
+        return await self._in_time(self._fetch_again(statement, values, bounds, self._slow.bounded))
 
     async def write(self, statement: Statement, values: Values) -> None:
         """Run a statement that may as well be run twice."""
@@ -110,17 +119,25 @@ class Runner:
             with in_catalogue_words():
                 return await channel.execute(statement, values)
 
-    async def _fetch_again(self, statement: Statement, values: Values, bounds: Bounds) -> Found:
+    async def _fetch_again(
+        self, statement: Statement, values: Values, bounds: Bounds, bounded: Bounded = nullcontext
+    ) -> Found:
         """Fetch; once more where it failed for a reason that passes: a read may be repeated."""
         try:
-            return await self._fetch(statement, values, bounds)
+            return await self._fetch(statement, values, bounds, bounded)
         except (AnswerLost, TryAgain):
-            return await self._fetch(statement, values, bounds, tested=True)
+            return await self._fetch(statement, values, bounds, bounded, tested=True)
 
     async def _fetch(
-        self, statement: Statement, values: Values, bounds: Bounds, *, tested: bool = False
+        self,
+        statement: Statement,
+        values: Values,
+        bounds: Bounds,
+        bounded: Bounded = nullcontext,
+        *,
+        tested: bool = False,
     ) -> Found:
-        async with self._connections.connection(tested=tested) as channel:
+        async with self._connections.connection(tested=tested) as channel, bounded():
             with in_catalogue_words():
                 return await channel.fetch(statement, values, bounds)
 

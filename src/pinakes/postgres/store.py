@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from psycopg.errors import UniqueViolation
 
-from pinakes.catalog.errors import ModelAlreadyExists, ModelNotFound, SchemaMismatch
+from pinakes.catalog.errors import ModelAlreadyExists, ModelNotFound, SchemaMismatch, SearchTooWide
 from pinakes.catalog.listing import (
     PAGE_BYTES,
     ModelListing,
@@ -17,8 +17,9 @@ from pinakes.catalog.model import Model, ModelKey
 from pinakes.catalog.revision import Change, Revision
 from pinakes.catalog.runtime import RuntimeMetadata
 from pinakes.postgres import rows
+from pinakes.postgres.candidates import names_uri
 from pinakes.postgres.channel import Bounds
-from pinakes.postgres.errors import NARROW, UTF8
+from pinakes.postgres.errors import NARROW, UTF8, TookTooLong
 from pinakes.postgres.migrate import Applied, latest, objection, shipped
 from pinakes.postgres.pages import select_page
 from pinakes.postgres.pool import Connections
@@ -115,7 +116,14 @@ class PostgresStore:
     async def list_models(self, listing: ModelListing) -> ModelPage:
         """Return one page of a listing."""
         statement, values = self._page(listing)
-        found = await self._runner.read(statement, values, page_of(listing.size))
+        may_be_slow = listing.condition is not None and not names_uri(listing.condition)
+        run = self._runner.search if may_be_slow else self._runner.read
+        try:
+            found = await run(statement, values, page_of(listing.size))
+        except TookTooLong as error:
+            if may_be_slow:
+                raise SearchTooWide from error
+            raise
         return ModelPage([rows.model_of(row) for row in found.rows], found.more)
 
     def _page(self, listing: ModelListing) -> tuple[Statement, Values]:
@@ -125,8 +133,8 @@ class PostgresStore:
                 values = rows.values_of_listing_by_uri(listing, uri)
                 return self._statements["list_models_by_uri"], values
             case _:
-                statement, bindings = select_page(listing, self._schema)
-                return numbered(statement.as_bytes()), bindings.values
+                statement, values = select_page(listing, self._schema)
+                return numbered(statement), values
 
     async def list_revisions(self, key: ModelKey) -> list[Revision]:
         """Return every revision of a model, the oldest first."""

@@ -34,6 +34,7 @@ STATUSES: dict[type[Exception], Status] = {
     catalog.ModelNotFound: Status(HTTPStatus.NOT_FOUND, NOT_FOUND),
     catalog.ModelAlreadyExists: Status(HTTPStatus.CONFLICT, ALREADY_EXISTS),
     catalog.WriteForbidden: Status(HTTPStatus.FORBIDDEN, PERMISSION_DENIED),
+    catalog.SearchTooWide: Status(HTTPStatus.BAD_REQUEST, INVALID_ARGUMENT),
     catalog.CatalogDisabled: Status(HTTPStatus.NOT_IMPLEMENTED, UNIMPLEMENTED),
     catalog.CatalogUnavailable: Status(HTTPStatus.SERVICE_UNAVAILABLE, UNAVAILABLE),
     wire.BadRequest: Status(HTTPStatus.BAD_REQUEST, INVALID_ARGUMENT),

@@ -73,12 +73,21 @@ KINDS = [
         (rf"alter table {TABLE} add {FOREIGN_KEY}$", Mode.SHARE_ROW_EXCLUSIVE),
         (rf"alter table {TABLE} ", Mode.ACCESS_EXCLUSIVE),
         (rf"comment on table {TABLE} ", Mode.SHARE_UPDATE_EXCLUSIVE),
+        (rf"analyze {TABLE}$", Mode.SHARE_UPDATE_EXCLUSIVE),
+        (r"create (?:or replace )?function (?P<function>[^\s(]+)", Mode.NONE),
+        (rf"create trigger \w+ (?:before|after) [a-z ]+ on {TABLE} ", Mode.SHARE_ROW_EXCLUSIVE),
         (rf"(?:insert into|update|delete from) {TABLE} ?", Mode.ROW_EXCLUSIVE),
     ]
 ]
 """How a statement begins, and how it locks what it names; the first kind that fits."""
 
-TOLD = {"schema": "the schema {}", "new": "{}", "table": "{}", "index": "the table of {}"}
+TOLD = {
+    "schema": "the schema {}",
+    "function": "the function {}",
+    "new": "{}",
+    "table": "{}",
+    "index": "the table of {}",
+}
 
 UNKNOWN = Lock(Mode.ACCESS_EXCLUSIVE, "what is not known and has to be assumed")
 

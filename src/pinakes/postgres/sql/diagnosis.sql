@@ -121,7 +121,10 @@ order by relname, attname
 select
     tables.relname,
     indexes.relname,
-    pg_catalog.regexp_replace(pg_catalog.pg_get_indexdef(indexrelid), ' ON \S+ ', ' ON ')
+    pg_catalog.regexp_replace(
+        pg_catalog.regexp_replace(pg_catalog.pg_get_indexdef(indexrelid), ' ON \S+ ', ' ON '),
+        '("[^"]+"|\w+)\.(\w+\()', '\2' -- a function of ours, without its schema
+    )
 from pg_catalog.pg_index
 join pg_catalog.pg_class as indexes on indexes.oid = indexrelid
 join pg_catalog.pg_class as tables on tables.oid = indrelid

@@ -77,7 +77,7 @@ where nspname = %(schema)s and relname = %(index)s
 
 -- name: list_excess
 -- How to take back what the default privileges of a schema give too much of: history is only added
--- to, and the list of migrations is only read.
+-- to, the list of migrations and what a trigger keeps for search are only read.
 select pg_catalog.format(
     'revoke %%s on %%I.%%I from %%s',
     privilege_type, nspname, relname,
@@ -90,6 +90,7 @@ where
     nspname = %(schema)s
     and grantee <> relowner
     and (
-        relname = 'migrations' and privilege_type <> 'SELECT'
+        relname in ('migrations', 'model_metrics', 'model_tags', 'model_values')
+        and privilege_type <> 'SELECT'
         or relname = 'model_revisions' and privilege_type in ('UPDATE', 'DELETE', 'TRUNCATE')
     )

@@ -34,7 +34,8 @@ end
 $roles$;
 
 -- What 'pinakes serve' sets at each connection that it makes: behind a pooler in transaction mode
--- its statements may run on others. {owner} is left alone, for a migration takes its time.
+-- its statements may run on others. To compile a search takes longer than to run it, hence no jit.
+-- {owner} is left alone, for a migration takes its time.
 do $roles$
 declare
     setting record;
@@ -45,7 +46,8 @@ begin
             values
                 ('statement_timeout', '4500ms'),
                 ('lock_timeout', '4s'),
-                ('idle_in_transaction_session_timeout', '30s')
+                ('idle_in_transaction_session_timeout', '30s'),
+                ('jit', 'off')
         ) as bidden (name, value)
     loop
         execute pg_catalog.format(
@@ -65,17 +67,34 @@ grant select, insert, update, delete on all tables in schema {schema} to {runtim
 alter default privileges for role {owner} in schema {schema}
     grant select, insert, update, delete on tables to {runtime};
 
--- History is only added to, and the list of migrations is only read. 'pinakes migrate' sees to the
--- same for tables that it makes later.
+-- Search calls a function of its own, whether or not this database lets everybody call functions.
+grant execute on all functions in schema {schema} to {runtime};
+alter default privileges for role {owner} in schema {schema}
+    grant execute on functions to {runtime};
+
+-- History is only added to; the list of migrations, and what a trigger keeps for search, are only
+-- read. 'pinakes migrate' sees to the same for tables that it makes later.
 do $roles$
+declare
+    kept record;
 begin
-    if pg_catalog.to_regclass(pg_catalog.format('%I.model_revisions', {schema_text})) is not null
-    then
-        revoke update, delete on {schema}.model_revisions from {runtime};
-    end if;
-    if pg_catalog.to_regclass(pg_catalog.format('%I.migrations', {schema_text})) is not null then
-        revoke insert, update, delete on {schema}.migrations from {runtime};
-    end if;
+    for kept in
+        select pg_catalog.format('%I.%I', {schema_text}, name) as name, excess
+        from (
+            values
+                ('model_revisions', 'update, delete'),
+                ('migrations', 'insert, update, delete'),
+                ('model_metrics', 'insert, update, delete'),
+                ('model_tags', 'insert, update, delete'),
+                ('model_values', 'insert, update, delete')
+        ) as kept (name, excess)
+    loop
+        if pg_catalog.to_regclass(kept.name) is not null then
+            execute pg_catalog.format(
+                'revoke %s on %s from %I', kept.excess, kept.name, {runtime_text}
+            );
+        end if;
+    end loop;
 end
 $roles$;
 

@@ -1,0 +1,120 @@
+"""Write other ways through the catalogue that meet models in the order of a page.
+
+An index that begins with another field has the models of each of its values in the order of their
+URIs. So where what matches is far from the beginning of the whole, as models of one team are when
+the URIs name the teams, it is near to that of such a way.
+"""
+
+from collections.abc import Sequence
+from typing import LiteralString, cast
+
+from pinakes.postgres import values
+from pinakes.postgres.along import Along
+from pinakes.postgres.candidates import beginning_of, conjuncts
+from pinakes.postgres.where import COLUMNS, Bindings
+from pinakes.query.conditions import Column, Comparison, Condition, Metric, Operator, Tag
+
+FIELDS: LiteralString = (
+    "uri, project, name, version, artifact_type, task_type, tags, metrics, prediction_schema,"
+    " default_protocol, creation_time"
+)
+
+FOUND: LiteralString = (
+    f"(select {FIELDS} from {{schema}}.models"
+    " where uri = found_uri and project = found_project limit 1) as models"
+)
+"""The model with a key; its limit keeps the planner from joining in any other way."""
+
+MAX_WAYS = 4
+"""Ways that are tried, each of which takes some milliseconds to fail."""
+
+SHORT = 1000
+"""Models that are looked at on the way through those of one value, beyond a full page."""
+
+HEADS = 10_000
+"""Keys that are merged where there are several values, a page of each."""
+
+
+class Ways:
+    """The ways that a condition opens: models by the name of each way, and what these refer to."""
+
+    def __init__(
+        self,
+        condition: Condition | None,
+        projects: Sequence[str] | None,
+        along: Along,
+        size: int,
+        bindings: Bindings,
+    ) -> None:
+        self.models: dict[LiteralString, LiteralString] = {}
+        self.definitions: list[LiteralString] = []
+        self._along = along
+        self._limit = size + 1
+        self._bindings = bindings
+        needed = [*conjuncts(condition)]
+        is_alone = len(needed) == 1 and projects is None
+        for one in needed if along.is_of_one else ():
+            if isinstance(one, Comparison) and len(self.models) < MAX_WAYS:
+                self._open(one, is_alone=is_alone)
+
+    def _open(self, comparison: Comparison, *, is_alone: bool) -> None:
+        field, operator = comparison.field, comparison.operator
+        if isinstance(field, Metric):
+            return
+        is_across = self._along.column is Column.URI is not field
+        if operator is Operator.EQUAL and is_across:
+            self._through_one(field, comparison)
+        elif is_alone and is_across:
+            self._through_several(field, comparison)
+        elif is_alone and self._along.column is field and operator is Operator.CONTAINS:
+            self._through_first(self._along.column, comparison)
+
+    def _through_one(self, field: Column | Tag, comparison: Comparison) -> None:
+        """Open the way through the models of one value."""
+        present = values.meeting(comparison, self._bindings)
+        self._add(field, f"select value from {present}", self._bindings.add(self._limit + SHORT))
+
+    def _through_several(self, field: Column | Tag, comparison: Comparison) -> None:
+        """Open the way through the models of several values, unless there are too many of those.
+
+        Only where nothing else is asked for, so that the first models of each value are enough.
+        """
+        most = self._bindings.add(HEADS // self._limit)
+        present = values.meeting(comparison, self._bindings)
+        self.definitions.append(
+            f"several as materialized (select value from {present} limit {most} + 1)"
+        )
+        few = f"(select count(*) from several) <= {most}"
+        select = f"select distinct value from several where {few}"
+        self._add(field, select, self._bindings.add(self._limit))
+
+    def _through_first(self, field: Column, comparison: Comparison) -> None:
+        """Open the way through the models of the first values, which come first in the order."""
+        most = self._bindings.add(HEADS // self._limit)
+        present = values.meeting(comparison, self._bindings)
+        select = (
+            f"select distinct value from {present} where {self._along.from_here}"
+            f" order by value {self._along.direction} limit {most}"
+        )
+        self._add(field, select, self._bindings.add(self._limit))
+
+    def _add(self, field: Column | Tag, present: LiteralString, limit: LiteralString) -> None:
+        # of our own making, but for the number
+        name = cast("LiteralString", f"way_{len(self.models)}")
+        page = f"order by {self._along.order} limit {limit}"
+        self.models[name] = (
+            "select models.* from (select here.uri, here.project"
+            f" from ({present}) as present (value) cross join lateral (select {self._along.columns}"
+            f" from {self._has(field)} and {self._along.behind} {page}) as here {page})"
+            f" as found (found_uri, found_project) cross join lateral {FOUND}"
+        )
+
+    def _has(self, field: Column | Tag) -> LiteralString:
+        match field:
+            case Column():
+                return f"{{schema}}.models where {COLUMNS[field]} = present.value"
+            case Tag(key):
+                return (
+                    f"{{schema}}.model_tags where key = {self._bindings.add(key)}"
+                    f" and beginning = {beginning_of('present.value')}"
+                )

@@ -1,0 +1,217 @@
+"""What holds for every search among 200,000 models: it reads no more than a fixed budget.
+
+Counted are PostgreSQL's buffers and the rows that it looks at, not seconds, so that a cliff shows
+on any machine. How fast that is at a million stands in decision 0028.
+"""
+
+import asyncio
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from conditions import SPELLINGS
+from parts import SCHEMA, new_database
+from pinakes.catalog.listing import Direction, ModelListing, Order, total_order
+from pinakes.postgres.migrate import migrate
+from pinakes.postgres.migrate.migration import SHIPPED
+from pinakes.postgres.pages import select_page
+from pinakes.postgres.pool import SESSION
+from pinakes.query.conditions import Column, Condition
+from pinakes.query.parser import parse
+
+SEED = Path(__file__).parent.parent / "fixtures" / "many_models.sql"
+PAGE = 20
+
+NOTHING = 1_000
+"""Buffers to learn that nothing meets a comparison."""
+
+RARE = 25_000
+"""Buffers where in each alternative there is a comparison that at most 1,000 models meet: to find a
+model by its key costs six or so."""
+
+ANY = 60_000
+"""Buffers where any number of models meet a comparison: 10,000 are found by their keys, at most."""
+
+MOST_ROWS = 50_000
+"""Rows that any part of a plan may look at: a quarter of the models."""
+
+COMMON: Mapping[str, Sequence[str]] = {
+    "URI": ("gs://ads/model-17", "gs://vision/", "gs://risk/model-4000/1", "000"),
+    "name": ("model-0", "model-17", "model-4", "model-7999", "odel-12"),
+    "version": ("1.1.0", "1.50.0", "1.9", ".7"),
+    "project": ("project-0", "project-1", "project-39", "ject-2"),
+    "artifact_type": ("SKLEARN", "ONNX", "CUSTOM", "X"),
+    "task_type": ("classification", "ranking", "ing", "r"),
+    "tags[env]": ("prod", "dev", "d"),
+    "tags[team]": ("risk", "ads", "speech", "s"),
+    "tags[owner]": ("user0", "user7", "user499", "er1"),
+    "tags[ticket]": ("ML-100", "ML-5", "-77"),
+}
+"""Values of texts, and parts of them."""
+
+NOWHERE = ("", "!", "~~~~", "no-such-thing")
+NUMBERS = ("-1", "0", "0.001", "0.5", "0.87", "0.999", "1", "2", "99.9", "101")
+METRICS = ("accuracy", "latency", "drift", "absent")
+ORDERED = ("=", "!=", "<", ">", "<=", ">=")
+
+TOLD_BY_URI = "tags[team]"
+SHARED = (Column.PROJECT, Column.ARTIFACT_TYPE, Column.TASK_TYPE)
+"""What is known to look at every model: a tag that the URIs are sorted by, in an order in which
+many models share each value and are sorted by their URIs (decision 0028)."""
+
+FEW_MEET = (
+    "name = model-17",
+    "name % model-799",
+    "URI = gs://ads/model-17/no-such",
+    "tags[gdpr] = reviewed",
+    "tags[gdpr] != reviewed",
+    "tags[ticket] = ML-100",
+    "tags[ticket] > ML-9999",
+    "tags[owner] % no-such-thing",
+    "tags[absent] >= x",
+    "metrics[drift] > 0.5",
+    "metrics[accuracy] > 0.997",
+    "metrics[latency] < 0.2",
+    "metrics[accuracy] < 0",
+    "project = no-such-thing",
+)
+"""Comparisons that at most 1,000 models meet."""
+
+
+def comparisons() -> st.SearchStrategy[str]:
+    fields = st.sampled_from(list(COMMON))
+    of_text = fields.flatmap(
+        lambda field: st.builds(
+            "{} {} {}".format,
+            st.just(field),
+            st.sampled_from((*ORDERED, "%", "%")),
+            st.sampled_from((*COMMON[field], *NOWHERE)).map(lambda value: f'"{value}"'),
+        )
+    )
+    of_numbers = st.builds(
+        "metrics[{}] {} {}".format,
+        st.sampled_from(METRICS),
+        st.sampled_from(ORDERED),
+        st.sampled_from(NUMBERS),
+    )
+    return of_text | of_numbers
+
+
+def joins() -> st.SearchStrategy[str]:
+    """Write up to four comparisons, at most 1,000 models meeting one of each alternative."""
+    few = st.sampled_from(FEW_MEET)
+    every = st.tuples(few, st.lists(comparisons(), min_size=1, max_size=3)).flatmap(
+        lambda drawn: st.permutations([drawn[0], *drawn[1]]).map(" AND ".join)
+    )
+    either = st.lists(few, min_size=2, max_size=4).map(" OR ".join)
+    two = st.builds("({} AND {}) OR ({} AND {})".format, few, comparisons(), comparisons(), few)
+    of_either = st.builds("({} OR {} OR {}) AND {}".format, few, few, few, comparisons())
+    return every | either | two | of_either
+
+
+def orders() -> st.SearchStrategy[tuple[Order, ...]]:
+    one = st.builds(Order, st.sampled_from(list(SPELLINGS)), st.sampled_from(Direction))
+    return (st.none() | one).map(lambda order: total_order([order] if order else []))
+
+
+@pytest.fixture(scope="module")
+def catalogue(
+    postgres: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[psycopg.Connection]:
+    """A connection to a catalogue of 200,000 models, which were there before search was."""
+    conninfo = new_database(postgres)
+    first = tmp_path_factory.mktemp("migrations")
+    shutil.copy(str(SHIPPED / "0001_models.pre.sql"), first)
+    asyncio.run(migrate(conninfo, SCHEMA, folder=first))
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute(SEED.read_bytes())
+        asyncio.run(migrate(conninfo, SCHEMA))
+        connection.execute("vacuum analyze")
+        connection.execute(SESSION.encode())
+        yield connection
+
+
+SETTINGS = settings(
+    max_examples=500,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+
+
+@given(query=comparisons(), order=orders())
+@SETTINGS
+def test_a_comparison_costs_no_more_than_its_budget(
+    catalogue: psycopg.Connection, query: str, order: tuple[Order, ...]
+) -> None:
+    assume(not (query.startswith(TOLD_BY_URI) and order[0].column in SHARED))
+    plan = plan_of(catalogue, parse(query), order)
+    assert rows_of(plan) <= MOST_ROWS
+    assert buffers_of(plan) <= (ANY if plan["Actual Rows"] else NOTHING)
+
+
+@given(query=joins(), order=orders())
+@SETTINGS
+def test_a_join_costs_no_more_than_its_budget(
+    catalogue: psycopg.Connection, query: str, order: tuple[Order, ...]
+) -> None:
+    plan = plan_of(catalogue, parse(query), order)
+    assert rows_of(plan) <= MOST_ROWS
+    assert buffers_of(plan) <= RARE
+
+
+@pytest.mark.parametrize("column", SPELLINGS, ids=lambda column: column.value)
+@pytest.mark.parametrize("direction", Direction)
+def test_a_page_from_the_middle_costs_what_the_first_costs(
+    catalogue: psycopg.Connection, column: Any, direction: Direction
+) -> None:
+    order = total_order([Order(column, direction)])
+    after = middle_of(catalogue, order)
+    first, deep = plan_of(catalogue, None, order), plan_of(catalogue, None, order, after)
+    assert deep["Actual Rows"] == first["Actual Rows"] == PAGE + 1
+    assert buffers_of(deep) <= 2 * buffers_of(first)
+
+
+Plan = dict[str, Any]
+
+
+def plan_of(
+    connection: psycopg.Connection,
+    condition: Condition | None,
+    order: tuple[Order, ...],
+    after: tuple[str, ...] | None = None,
+) -> Plan:
+    listing = ModelListing(condition=condition, order=order, size=PAGE, after=after)
+    statement, values = select_page(listing, SCHEMA)
+    explain = b"explain (analyze, buffers, timing off, format json) " + statement
+    row = connection.execute(explain, values).fetchone()
+    assert row
+    plan: Plan = row[0][0]["Plan"]
+    return plan
+
+
+def middle_of(connection: psycopg.Connection, order: tuple[Order, ...]) -> tuple[str, ...]:
+    columns = ", ".join(item.column.value for item in order)
+    by = ", ".join(f"{item.column.value} {item.direction.value}" for item in order)
+    query = f"select {columns} from pinakes.models order by {by} offset 100000 limit 1"  # noqa: S608 - ours
+    row = connection.execute(query.encode()).fetchone()
+    assert row
+    return row
+
+
+def buffers_of(plan: Plan) -> int:
+    """Count the buffers that a plan has read, from memory or not."""
+    return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+
+
+def rows_of(plan: Plan) -> int:
+    """Find the most rows that any part of a plan has looked at."""
+    looked = (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)) * plan["Actual Loops"]
+    return max([round(looked), *map(rows_of, plan.get("Plans", []))])
