@@ -48,7 +48,7 @@ class Channels:
         self._idle: list[Channel] = []
         self._current: set[Channel] = set()
         self._waiting: deque[asyncio.Future[Channel]] = deque()
-        self._is_making = False
+        self._making: asyncio.Task[None] | None = None
         self._pause = FIRST_PAUSE_SECONDS
         self._running: set[asyncio.Task[None]] = set()
         self._lent = 0
@@ -110,8 +110,8 @@ class Channels:
     async def close(self) -> None:
         """Leave the server; those that are lent leave when they come back."""
         self._is_closed = True
-        for task in self._running:
-            task.cancel()
+        if self._making:
+            self._making.cancel()
         self.drain()
         await asyncio.gather(*self._running, return_exceptions=True)
 
@@ -154,14 +154,14 @@ class Channels:
         self._make_more()
 
     def _make_more(self) -> None:
-        if self._is_wanted() and not self._is_making:
-            self._is_making = True
-            self._run(self._make_while_wanted())
+        if self._is_wanted() and self._making is None:
+            self._making = self._run(self._make_while_wanted())
 
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+    def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+        return task
 
     def _is_wanted(self) -> bool:
         """Whether one more may be made, and somebody waits for it or there is none at all."""
@@ -173,7 +173,7 @@ class Channels:
             while self._is_wanted():
                 await self._make_one()
         finally:
-            self._is_making = False
+            self._making = None
 
     async def _make_one(self) -> None:
         try:
