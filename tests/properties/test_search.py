@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import product
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conditions import SPELLINGS, conditions, models
+from conditions import SPELLINGS, comparisons, conditions, models
 from memory_store import MemoryStore
 from parts import SCHEMA
 from pinakes.catalog.listing import Direction, ModelListing, Order, total_order
@@ -20,13 +21,14 @@ from pinakes.postgres import candidates, pages, ways
 from pinakes.postgres.pool import Pool
 from pinakes.postgres.statement import numbered
 from pinakes.postgres.store import PostgresStore
+from pinakes.query.conditions import Column, Comparison, Operator, Tag
 
 LONG: Mapping[str, object] = {"STRETCH": 0, "WALK": 0, "HANDFUL": "0", "FEW": "0"}
 BOUNDS: Mapping[str, Mapping[str, object]] = {
     "as they are": {},
     "a few candidates": {"STRETCH": 0},
     "other ways": LONG | {"MANY": "0", "LONG_WALK": 0},
-    "ways of few values": LONG | {"MANY": "0", "LONG_WALK": 0, "HEADS": 2, "SHORT": 1},
+    "ways of few values": LONG | {"MANY": "0", "LONG_WALK": 0, "HEADS": 4, "SHORT": 1},
     "many candidates": LONG | {"MAX_WAYS": 0},
     "candidates of some": LONG | {"MAX_WAYS": 0, "FEW": "2", "MANY": "4"},
     "a long walk": LONG | {"MAX_WAYS": 0, "MANY": "0"},
@@ -49,23 +51,25 @@ def bounded_by(bounds: Mapping[str, object]) -> Generator[None]:
 
 def orders() -> st.SearchStrategy[tuple[Order, ...]]:
     one = st.builds(Order, st.sampled_from(list(SPELLINGS)), st.sampled_from(Direction))
-    several = st.lists(one, max_size=3, unique_by=lambda item: item.column)
-    return several.map(total_order)
+    several = st.lists(one, min_size=2, max_size=3, unique_by=lambda item: item.column)
+    return (st.just([]) | one.map(lambda order: [order]) | several).map(total_order)
 
 
 def listings() -> st.SearchStrategy[ModelListing]:
     return st.builds(
         ModelListing,
-        condition=st.none() | conditions(),
-        projects=st.none() | st.frozensets(st.sampled_from(["default", "a", "b", "none"])),
+        condition=st.none() | comparisons() | comparisons() | conditions(),
+        projects=st.none()
+        | st.none()
+        | st.frozensets(st.sampled_from(["default", "a", "b", "none"])),
         order=orders(),
         size=st.integers(1, 4),
     )
 
 
 @given(
-    catalogue=st.lists(models(), max_size=20, unique_by=lambda model: model.key),
-    asked=st.lists(listings(), min_size=8, max_size=8),
+    catalogue=st.lists(models(), min_size=5, max_size=20, unique_by=lambda model: model.key),
+    asked=st.lists(listings(), min_size=12, max_size=12),
     bounds=st.sampled_from(list(BOUNDS)),
 )
 @settings(
@@ -110,3 +114,31 @@ async def _walk(store: Store, listing: ModelListing) -> Walk:
         page = await store.list_models(listing)
         walked.append([model.key for model in page.models])
     return walked
+
+
+SHARED = [
+    Model(uri=f"gs://{n:02}", project=("ax", "bx", "cy")[n * 7 % 3], tags={"k": "ba"[n % 2] + "x"})
+    for n in range(24)
+]
+"""Models that share values, each of which has some of the first and some of the last of them."""
+
+
+@pytest.mark.parametrize("bounds", ["other ways", "ways of few values"])
+def test_the_ways_of_values_find_the_pages_that_the_oracle_finds(
+    fresh_database: str, bounds: str
+) -> None:
+    asked = [
+        ModelListing(
+            condition=Comparison(field, operator, value), order=total_order([order]), size=2
+        )
+        for field, operator, value in product(
+            [Column.PROJECT, Tag("k")], Operator, ["ax", "b", "x"]
+        )
+        for order in (
+            Order(column, direction)
+            for column, direction in product([Column.URI, Column.PROJECT], Direction)
+        )
+    ]
+    with bounded_by(BOUNDS[bounds]):
+        found, expected = asyncio.run(_walks(fresh_database, SHARED, asked))
+    assert found == expected
