@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import termios
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -149,11 +150,20 @@ def at_a_terminal(command: list[str], typed: bytes, *, shown: bool) -> tuple[str
     )
     os.close(theirs)
     screen = b"" if shown else read_until(ours, b": ")
-    os.write(ours, typed)
-    printed = process.communicate()[0] or b""
+    printed = until_it_ends(process, lambda: os.write(ours, typed))
     screen += read_until(ours, None)
     os.close(ours)
     return screen.decode(), printed
+
+
+def until_it_ends(process: "subprocess.Popen[bytes]", type_it: Callable[[], object]) -> bytes:
+    """Type, and again where nothing comes of it: Ctrl-C between a prompt and its read is lost."""
+    while True:
+        type_it()
+        try:
+            return process.communicate(timeout=10)[0] or b""
+        except subprocess.TimeoutExpired:
+            pass
 
 
 def read_until(terminal: int, end: bytes | None) -> bytes:
