@@ -98,7 +98,7 @@ class Channels:
 
     def drain(self) -> None:
         """Replace every channel: the idle ones now, the others when they come back."""
-        self._current.clear()
+        self._current = set()
         idle, self._idle = self._idle, []
         for channel in idle:
             self._retire(channel)
@@ -176,6 +176,8 @@ class Channels:
             self._making = None
 
     async def _make_one(self) -> None:
+        """Make a channel; one that was begun before all were replaced is of no use any more."""
+        current = self._current
         try:
             channel = await self._make()
         except (CatalogError, psycopg.Error, TimeoutError):
@@ -183,5 +185,8 @@ class Channels:
             self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
         else:
             self._pause = FIRST_PAUSE_SECONDS
-            self._current.add(channel)
-            self._hand_out(channel)
+            current.add(channel)
+            if current is self._current:
+                self._hand_out(channel)
+            else:
+                self._retire(channel)
