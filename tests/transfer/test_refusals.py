@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from parts import migrated, new_database
 from pinakes.transfers import FileRefused
 from pinakes.wire.portable.reading import MAX_PROBLEMS, UnreadableFormat
 from transfer.commands import exported, imported, lines, pinakes
@@ -17,8 +18,9 @@ B = '{"URI":"gs://b","name":"b"}'
 
 
 @pytest.fixture(scope="module")
-def export(database: str) -> bytes:
-    """An export with a few entries of two kinds."""
+def export(postgres: str) -> bytes:
+    """An export with two models and their revisions, and nothing of other tests."""
+    database = migrated(new_database(postgres))
     imported(database, lines(A, B))
     return exported(database)
 
