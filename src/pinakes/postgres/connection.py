@@ -244,7 +244,7 @@ def _check_tls(login: Source) -> None:
 
 
 def _are_hosts(text: str) -> bool:
-    """Tell hosts from a stray comma, which would mean a socket of this machine, and from URLs.
+    """Tell hosts from a stray comma, which would mean a socket of this machine, blanks, and URLs.
 
     A URL would be looked up as a name, and told as one that is not known, with its password; so
     would be what stands behind an @.
@@ -255,8 +255,8 @@ def _are_hosts(text: str) -> bool:
 def _is_host(text: str) -> bool:
     if text.startswith(("/", "@")):  # the directory of a socket
         return True
-    has_more = "/" in text or "@" in text
-    return bool(text.strip()) and not has_more and (":" not in text or is_address(text))
+    has_more = "/" in text or "@" in text or text.split() != [text]
+    return not has_more and (":" not in text or is_address(text))
 
 
 def _are_ports(text: str) -> bool:

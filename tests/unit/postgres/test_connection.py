@@ -288,6 +288,8 @@ def test_hosts_and_ports(place: Place, host: str, port: str | None, expected: st
         ("port", "5432;5433"),
         ("host", "h1,"),
         ("host", "h1,,h2"),
+        ("host", "h1, h2"),
+        ("host", "db example"),
         ("host", "h1:5432"),
         ("host", "h1,h2:5432"),
         ("host", "[::1]"),
