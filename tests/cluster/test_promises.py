@@ -132,6 +132,17 @@ def test_nobody_comes_in_from_outside_of_the_pod_until_it_is_said_who_may() -> N
         assert "port-forward" not in notes(PAGE | auth)
 
 
+def test_the_notes_tell_where_the_catalogue_is_found() -> None:
+    assert "http://127.0.0.1:8000/docs" in notes(PAGE)
+    assert "http://pinakes.seldon-system:8000/docs" in notes(PAGE | ISSUER)
+    assert "https://pinakes.seldon-system:8000/docs" in notes(ISSUER | {"tls": {"secret": "certs"}})
+    told = notes(EVERYTHING)
+    assert "https://models.example/docs" in told
+    assert "https://pinakes.gateway.example/docs" in told
+    ingress = {"enabled": True, "hosts": ["models.example"]}
+    assert "http://models.example/docs" in notes(ISSUER | {"ingress": ingress})
+
+
 def test_it_is_called_by_the_names_of_service_and_ingress() -> None:
     assert variables(EVERYTHING)["PINAKES_ALLOWED_HOSTS"].split(",") == [
         "pinakes",

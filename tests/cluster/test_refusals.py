@@ -8,8 +8,17 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster.cases import ISSUER, OWN_SECRET, PAGE, TRIAL, TWO_ROLES, Values
-from cluster.helm import CHART, Refused, find_helm
+from cluster.cases import ISSUER, MATRIX, OWN_SECRET, PAGE, TRIAL, TWO_ROLES, Values
+from cluster.helm import CHART, Refused, find_helm, render
+
+
+def _required_of_nodes(terms: Values) -> Values:
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}
+
+
+def _required_of_pods(term: Values) -> Values:
+    return {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+
 
 MISSPELT: dict[str, Values] = {
     "metadat": {"metadat": {"pg": {"enabled": True}}},
@@ -21,6 +30,9 @@ MISSPELT: dict[str, Values] = {
     "valueFrom": {"extraEnv": [{"name": "A", "valueFrom": {}}]},
     "runAsUsr": {"podSecurityContext": {"runAsUsr": 1}},
     "toleration": {"tolerations": [{"toleration": "all"}]},
+    "memry": {"resources": {"limits": {"memry": "1Gi"}}},
+    "nodeSelectorTerm\\b": {"affinity": _required_of_nodes({"nodeSelectorTerm": []})},
+    "topologykey": {"affinity": _required_of_pods({"topologykey": "kubernetes.io/hostname"})},
 }
 
 WRONG: dict[str, Values] = {
@@ -73,13 +85,15 @@ CONTRADICTIONS: dict[str, Values] = {
     "autoscaling.minReplicas is more than autoscaling.maxReplicas": {
         "autoscaling": {"enabled": True, "minReplicas": 7}
     },
-    "extraEnv sets PINAKES_AUTH, which the chart sets": ISSUER
+    "extraEnv sets PINAKES_AUTH, which the chart sets or leaves out": ISSUER
     | {"extraEnv": [{"name": "PINAKES_AUTH", "value": "none"}]},
-    "extraEnv sets PINAKES_ADMIN_PORT, which the chart sets": {
+    "extraEnv sets PINAKES_ADMIN_PORT, which the chart sets or leaves out": {
         "extraEnv": [{"name": "PINAKES_ADMIN_PORT", "value": "9000"}]
     },
-    "extraEnv sets PINAKES_MIGRATE_SECRET_DIR, which the chart sets": TWO_ROLES
+    "extraEnv sets PINAKES_MIGRATE_SECRET_DIR, which the chart sets or leaves out": TWO_ROLES
     | {"extraEnv": [{"name": "PINAKES_MIGRATE_SECRET_DIR", "value": "/"}]},
+    "extraEnv sets METADATA_PG_HOST, which the chart sets or leaves out": TRIAL
+    | {"extraEnv": [{"name": "METADATA_PG_HOST", "value": "db.example"}]},
     "extraEnv sets A twice": {
         "extraEnv": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]
     },
@@ -138,20 +152,30 @@ def test_a_value_with_nothing_behind_it_counts_as_empty_or_is_refused_by_its_nam
 
 @every_helm
 def test_a_name_that_no_service_may_have_is_refused(version: int) -> None:
-    with pytest.raises(Refused, match="2nd-pinakes begins with no letter"):
+    with pytest.raises(Refused, match="2nd-pinakes is no name for a Service"):
         find_helm(version).render({}, release="2nd")
+    with pytest.raises(Refused, match=r"a\.b-pinakes is no name for a Service"):
+        find_helm(version).render({}, release="a.b")
     assert find_helm(version).render({"fullnameOverride": "second"}, release="2nd")
 
 
+def test_a_variable_that_the_chart_sets_in_any_release_is_refused_in_every_release() -> None:
+    rendered = yaml.safe_dump_all([m for values in MATRIX.values() for m in render(values)])
+    own = set(re.findall(r"name: ([A-Z_]+)$", rendered, re.MULTILINE)) - {"HTTPS_PROXY"}
+    assert {"PINAKES_AUTH", "METADATA_PG_ENABLED", "GROUPS_CLAIM_KEY"} <= own
+    for name in own:
+        told = _told_of(4, {"extraEnv": [{"name": name, "value": ""}]})
+        assert told, f"{name} is let through"
+
+
 def test_no_level_of_the_values_takes_unknown_names() -> None:
-    """Open are only maps of Kubernetes' own, which say that they are."""
+    """Open is only what Helm adds."""
     schema = json.loads((CHART / "values.schema.json").read_text())
     objects = [
         found for found in _objects(schema) if found.get("additionalProperties") in (None, True)
     ]
     assert {found.get("description") for found in objects} == {
-        "Helm adds it where the chart is part of another one",
-        "as in Kubernetes, which looks at it",
+        "Helm adds it where the chart is part of another one"
     }
 
 

@@ -1,8 +1,8 @@
 {{/* What contradicts itself, or leaves the door open, is not rendered. */}}
 {{- define "pinakes.refusals" -}}
 {{- $name := include "pinakes.fullname" . -}}
-{{- if not (regexMatch "^[a-z]" $name) -}}
-{{- fail (printf "%s begins with no letter, which a Service may not: set fullnameOverride" $name) -}}
+{{- if not (regexMatch "^[a-z][-a-z0-9]*$" $name) -}}
+{{- fail (printf "%s is no name for a Service, which has small letters, digits and hyphens, a letter first: set fullnameOverride" $name) -}}
 {{- end -}}
 {{- include "pinakes.databaseRefusals" . -}}
 {{- include "pinakes.followerRefusals" . -}}
@@ -81,11 +81,10 @@
 
 {{/* Of what is there twice Kubernetes takes the last, or nothing, and says neither. */}}
 {{- define "pinakes.repetitionRefusals" -}}
-{{- $ours := list (include "pinakes.serverEnv" .) (include "pinakes.databaseEnv" .) (include "pinakes.authEnv" .) (include "pinakes.migrationEnv" .) | join "\n" -}}
 {{- $seen := list -}}
 {{- range .Values.extraEnv -}}
-{{- if regexMatch (printf "(?m)^- name: %s$" .name) $ours -}}
-{{- fail (printf "extraEnv sets %s, which the chart sets: change the value that it is made of" .name) -}}
+{{- if regexMatch (include "pinakes.ownVariables" $) .name -}}
+{{- fail (printf "extraEnv sets %s, which the chart sets or leaves out: change the value that says so" .name) -}}
 {{- end -}}
 {{- if has .name $seen -}}
 {{- fail (printf "extraEnv sets %s twice" .name) -}}
@@ -99,4 +98,9 @@
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- end -}}
+
+{{/* The variables that values are made into, each of them in some release: a test holds this to them. */}}
+{{- define "pinakes.ownVariables" -}}
+^(METADATA_PG_.*|DISABLE_RUNTIME_META(_WATCHERS)?|(USERID|SA_ID|GROUPS|USERNAME|EMAIL)_CLAIM_KEY|PINAKES_(ADMIN_HOST|ADMIN_PORT|ALLOWED_HOSTS|ALLOW_ANONYMOUS|AUTH|DATA_DIR|EMBEDDED|EXTRA_CA_FILE|KEYS_ON_DISK|MIGRATE_.*_DIR|OIDC_.*|POLICY_FILE|TLS_DIR|WRITERS))$
 {{- end -}}
