@@ -37,7 +37,7 @@ def test_every_page_is_found_from_the_first_one(path: Path) -> None:
 
 def test_the_connections_that_are_counted_are_those_of_the_chart() -> None:
     values = yaml.safe_load((CHART / "values.yaml").read_text())
-    assert f"up to {MAX_CONNECTIONS}." in SIZING
+    assert f"opens up to {MAX_CONNECTIONS}." in SIZING
     for replicas in (values["replicas"], values["autoscaling"]["maxReplicas"]):
         assert f" {(replicas + 1) * MAX_CONNECTIONS + FOR_OTHERS}" in SIZING
 

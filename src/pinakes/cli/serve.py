@@ -2,6 +2,7 @@
 
 import argparse
 import socket
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,12 +12,14 @@ from pinakes.api.server import address_of, listen
 from pinakes.catalog.errors import CatalogUnavailable
 from pinakes.cli.environment import read_environment
 from pinakes.cli.failure import CommandFailed
+from pinakes.cli.workers import run_workers
 from pinakes.postgres.embedded import EmbeddedError
 from pinakes.postgres.migrate import MigrationError
 from pinakes.processes import Listeners, NotStartedError, serve
 from pinakes.settings.auth import UNSAID, is_loopback
 from pinakes.settings.database import EmbeddedDatabase
 from pinakes.settings.environment import Settings
+from pinakes.telemetry import Log, WorkerDied
 
 MAX_PORT = 65535
 
@@ -33,17 +36,23 @@ the catalogue off.
 
 Who may come in: on loopback everybody, elsewhere nobody until PINAKES_AUTH=oidc names an OpenID
 provider (PINAKES_OIDC_ISSUER, PINAKES_OIDC_AUDIENCE) or PINAKES_ALLOW_ANONYMOUS says otherwise; who
-may write: PINAKES_WRITERS or PINAKES_POLICY_FILE. TLS: PINAKES_TLS_DIR. Health and metrics on one
-of their own: PINAKES_ADMIN_PORT. Other settings: PINAKES_PG_SCHEMA, PINAKES_ALLOWED_HOSTS,
-PINAKES_LOG_FORMAT.
+may write: PINAKES_WRITERS or PINAKES_POLICY_FILE. TLS: PINAKES_TLS_DIR. Health and metrics on a
+port of their own: PINAKES_ADMIN_PORT; each further worker has the next one. Other settings:
+PINAKES_PG_SCHEMA, PINAKES_ALLOWED_HOSTS, PINAKES_LOG_FORMAT.
 """
 
 EPILOG = """\
 examples:
   pinakes serve                                  a private PostgreSQL, http://127.0.0.1:8000
   pinakes serve --port 0                         on any free port, which is printed
+  pinakes serve --workers 4                      four processes, for as many cores
   METADATA_PG_HOST=db METADATA_PG_USER=pinakes METADATA_PG_DBNAME=metadata pinakes serve
 """
+
+ONE_WORKER = (
+    "--workers needs a PostgreSQL of yours: the embedded one is for a first look, and belongs to"
+    " one process"
+)
 
 OPEN_TO_ALL = (
     "{host} is not loopback, and nobody is asked who he is: everybody who reaches it could rewrite"
@@ -85,6 +94,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="port to listen on, 0 for any free one (%(default)s)",
     )
     parser.add_argument(
+        "--workers",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="processes that share the port, each with a pool of its own (%(default)s)",
+    )
+    parser.add_argument(
         "--data-dir",
         type=Path,
         help="where the embedded PostgreSQL keeps its data"
@@ -98,34 +114,60 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes")
+    return int(text)
+
+
 def run(arguments: argparse.Namespace) -> None:
     """Serve until told to stop."""
     try:
         settings = read_environment(arguments.data_dir)
-        listeners = _listeners(settings, arguments.host, arguments.port)
-        is_first_look = isinstance(settings.database, EmbeddedDatabase) and settings.auth == UNSAID
-        greet = partial(_greet, is_first_look=is_first_look)
-        uvloop.run(serve(settings, listeners, on_ready=greet))
+        work = partial(_serve, settings, _listeners(settings, arguments))
+        if arguments.workers == 1:
+            work(0)
+        else:
+            run_workers(arguments.workers, work, partial(_tell_death, Log(settings.log_format)))
     except (EmbeddedError, MigrationError, CatalogUnavailable, NotStartedError) as error:
         raise CommandFailed(str(error)) from error
 
 
-def _listeners(settings: Settings, host: str, port: int) -> Listeners:
-    if settings.auth == UNSAID and not is_loopback(address_of(host, port)):
+def _serve(settings: Settings, listeners: Sequence[Listeners], number: int) -> None:
+    is_first_look = isinstance(settings.database, EmbeddedDatabase) and settings.auth == UNSAID
+    greet = partial(_greet, is_first_look=is_first_look) if number == 0 else _leave_greeting
+    uvloop.run(serve(settings, listeners[number], on_ready=greet))
+
+
+def _tell_death(log: Log, number: int, code: int) -> None:
+    log.notice(WorkerDied(number, code))
+
+
+def _listeners(settings: Settings, arguments: argparse.Namespace) -> list[Listeners]:
+    """Listen for all workers: at one address for the API, at one each for those who run it."""
+    host, count = arguments.host, arguments.workers
+    if settings.auth == UNSAID and not is_loopback(address_of(host, arguments.port)):
         raise CommandFailed(OPEN_TO_ALL.format(host=host))
-    api = _listen(host, port)
-    if settings.admin_port is None:
-        return Listeners(api)
-    return Listeners(api, _listen(settings.admin_host or host, settings.admin_port))
+    if count > 1 and isinstance(settings.database, EmbeddedDatabase):
+        raise CommandFailed(ONE_WORKER)
+    api, first = _listen(host, arguments.port), settings.admin_port
+    if first is None:
+        return [Listeners(api)] * count
+    ports = [first + number if first else 0 for number in range(count)]
+    return [Listeners(api, _listen(settings.admin_host or host, port)) for port in ports]
 
 
 def _listen(host: str, port: int) -> socket.socket:
     try:
         return listen(host, port)
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         raise CommandFailed(f"cannot listen on {host}:{port}: {error}") from error
 
 
 def _greet(url: str, *, is_first_look: bool) -> None:
     print(f"Pinakes serves model metadata on {url} (its API is shown on {url}/docs)")
     print(FIRST_LOOK.format(url=url) if is_first_look else "", end="", flush=True)
+
+
+def _leave_greeting(_: str) -> None:
+    """Another worker greets."""

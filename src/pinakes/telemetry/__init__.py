@@ -44,6 +44,7 @@ from pinakes.telemetry.events import (
     SourceAbsent,
     SourceRefused,
     TokenRefused,
+    WorkerDied,
 )
 
 __all__ = [
@@ -79,6 +80,7 @@ __all__ = [
     "SourceRefused",
     "Telemetry",
     "TokenRefused",
+    "WorkerDied",
     "traceback_of",
 ]
 
@@ -213,6 +215,7 @@ class Metrics:
                 ServerListening()
                 | ServerStopping()
                 | ServerStopped()
+                | WorkerDied()
                 | DatabaseMigrated()
                 | MigrationFailed()
                 | CredentialsRefused()

@@ -82,6 +82,14 @@ class EmbeddedServerDied:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerDied:
+    """A process of the server ended unasked, below 0 by that signal; it is replaced."""
+
+    worker: int
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True)
 class TokenRefused:
     """Somebody was not let in; ``reason`` is never told to him."""
 
@@ -196,6 +204,7 @@ Event = (
     | CredentialsRefused
     | CredentialsRenewed
     | EmbeddedServerDied
+    | WorkerDied
     | TokenRefused
     | KeysRead
     | KeysUnreadable
