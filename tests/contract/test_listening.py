@@ -42,6 +42,16 @@ def test_an_address_beyond_loopback_is_refused_while_nobody_is_asked_who_he_is(h
     assert "PINAKES_ALLOW_ANONYMOUS=read" in told
 
 
+def test_a_host_that_nobody_knows_is_named() -> None:
+    told = refusal({}, "--host", "nowhere.invalid")
+    assert told.startswith("pinakes serve: cannot listen on nowhere.invalid:0: ")
+
+
+def test_the_port_of_a_further_worker_is_not_any_free_one_where_ports_end() -> None:
+    told = refusal({"PINAKES_ADMIN_PORT": "65535"}, "--workers", "2")
+    assert told == "pinakes serve: PINAKES_ADMIN_PORT leaves no port for 2 workers\n"
+
+
 @pytest.mark.parametrize(("allowed", "status"), [("read", 403), ("write", 200)])
 def test_what_everybody_may_do_can_be_said_by_name(
     database: str, tmp_path: Path, allowed: str, status: int

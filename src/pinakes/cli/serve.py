@@ -2,7 +2,8 @@
 
 import argparse
 import socket
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -146,21 +147,30 @@ def _tell_death(log: Log, number: int, code: int) -> None:
 def _listeners(settings: Settings, arguments: argparse.Namespace) -> list[Listeners]:
     """Listen for all workers: at one address for the API, at one each for those who run it."""
     host, count = arguments.host, arguments.workers
-    if settings.auth == UNSAID and not is_loopback(address_of(host, arguments.port)):
-        raise CommandFailed(OPEN_TO_ALL.format(host=host))
     if count > 1 and isinstance(settings.database, EmbeddedDatabase):
         raise CommandFailed(ONE_WORKER)
+    with _naming(host, arguments.port):
+        if settings.auth == UNSAID and not is_loopback(address_of(host, arguments.port)):
+            raise CommandFailed(OPEN_TO_ALL.format(host=host))
     api, first = _listen(host, arguments.port), settings.admin_port
     if first is None:
         return [Listeners(api)] * count
     ports = [first + number if first else 0 for number in range(count)]
+    if ports[-1] > MAX_PORT:
+        raise CommandFailed(f"PINAKES_ADMIN_PORT leaves no port for {count} workers")
     return [Listeners(api, _listen(settings.admin_host or host, port)) for port in ports]
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    try:
+    with _naming(host, port):
         return listen(host, port)
-    except (OSError, OverflowError) as error:
+
+
+@contextmanager
+def _naming(host: str, port: int) -> Generator[None, None, None]:
+    try:
+        yield
+    except OSError as error:
         raise CommandFailed(f"cannot listen on {host}:{port}: {error}") from error
 
 
