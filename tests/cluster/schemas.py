@@ -12,7 +12,7 @@ from kubernetes_validate import utils
 from cluster.helm import Manifest
 
 DEFINITIONS = Path(__file__).parent / "definitions"
-"""A file for each kind; its first line says of which version it was written."""
+"""A file for each kind; its header says of which version it was written."""
 
 utils.schema_contents = cache(utils.schema_contents)  # else each manifest reads them all again
 

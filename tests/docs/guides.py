@@ -25,7 +25,7 @@ ROOT = HOW_TO.parents[1]
 EXAMPLES = ROOT / "examples"
 STAND_INS = Path(__file__).parent / "stand-ins"
 GUIDES = sorted(HOW_TO.glob("install-*.md"))
-ELSEWHERE = re.compile(r"(?:^|\| |\$\()(?:aws|curl|gcloud|git|psql)\b", re.MULTILINE)
+ELSEWHERE = re.compile(r"(?:^|\| |\$\()(?:aws|curl|gcloud|psql)\b", re.MULTILINE)
 """A program that we have none of, or nothing for it to talk to."""
 
 

@@ -86,7 +86,7 @@ def test_a_field_that_an_operator_does_not_know_is_found() -> None:
     clusters = [example for example in examples if "spec" in example]
     for cluster in clusters:
         cluster["spec"]["instanzes"] = 3
-    assert len(faults(clusters, NEWEST_KUBERNETES)) == len(clusters) == 5
+    assert len(faults(clusters, NEWEST_KUBERNETES)) == len(clusters) == 6
 
 
 @each_guide
@@ -111,6 +111,26 @@ def test_every_guide_ends_with_the_doctor_who_says_that_all_is_well(guide: Path)
     text = guide.read_text()
     assert DOCTOR in text
     assert "doctor: all well" in text.partition(DOCTOR)[2]
+
+
+CLUSTERS = ("postgresql", "Cluster", "PostgresCluster")
+
+
+def test_every_cluster_of_an_operator_is_waited_for() -> None:
+    said = "\n".join(block for guide in GUIDES for block in blocks(guide.read_text(), "sh"))
+    examples = [yaml.safe_load(file.read_text()) for file in MANIFESTS]
+    clusters = [one for one in examples if one.get("kind") in CLUSTERS]
+    assert {cluster["kind"] for cluster in clusters} == set(CLUSTERS)
+    for cluster in clusters:
+        name = f"{cluster['kind'].lower()}/{cluster['metadata']['name']}"
+        assert f"kubectl wait -n postgres {name} " in said
+
+
+@each_guide
+def test_the_roll_out_of_deployments_alone_is_waited_for(guide: Path) -> None:
+    """A StatefulSet of an operator may be one that has none to follow: `OnDelete`."""
+    followed = re.findall(r"kubectl rollout status -n \S+ (\w+)/", guide.read_text())
+    assert set(followed) == {"deployment"}
 
 
 # The guide to Kubernetes
@@ -154,12 +174,19 @@ def test_what_the_chart_mounts_the_guide_has_made_and_it_will_do(
     followed = start(tmp_path, files(), *made_by_operators())
     for block in runnable(guide):
         followed.run(block, PASSWORD)
-        mounted = {name for pod in pods(followed.rendered()).values() for name in secrets_of(pod)}
-        assert mounted <= followed.secrets(NAMESPACE).keys()
+        for namespace, mounted in mounted_in(followed.rendered()):
+            assert mounted <= followed.secrets(namespace).keys()
     assert "metadata-postgres" in followed.secrets(NAMESPACE)
     made = yaml.safe_dump_all(followed.sent_to(NAMESPACE)).encode()
     checked = secret_command("check", given=made)
     assert checked.returncode == 0, checked.stdout.decode()
+
+
+def mounted_in(rendered: list[Manifest]) -> Iterator[tuple[str, set[str]]]:
+    """Yield the namespace of every pod, and the secrets that it mounts there."""
+    for manifest in rendered:
+        for pod in pods([manifest]).values():
+            yield manifest["metadata"]["namespace"], secrets_of(pod)
 
 
 def secrets_of(pod: Pod) -> set[str]:
@@ -180,6 +207,7 @@ def files() -> Files:
         "client.key": client.key,
         "tls.crt": server.certificate,
         "tls.key": server.key,
+        "bucket.env": b"ACCESS_KEY_ID=key\nACCESS_SECRET_KEY=secret\n",
     }
 
 
@@ -190,7 +218,8 @@ def made_by_operators() -> list[Manifest]:
     of_crunchy = {key: app[key] for key in ("user", "password", "dbname")}
     host = {"host": "pinakes-db-primary.postgres.svc", "port": "5432"}
     return [
-        *(of_zalando(user) for user in ("pinakes", "metadata_owner_user", "metadata_writer_user")),
+        of_zalando("pinakes", "pinakes-dev"),
+        *(of_zalando(user, "pinakes-db") for user in (OWNER, WRITER)),
         secret("pinakes-db-app", app | {"host": "pinakes-db-rw", "port": "5432"}),
         secret("pinakes-db-ca", {"ca.crt": authority, "ca.key": "of the authority"}),
         secret("pinakes-db-pguser-pinakes", of_crunchy | host | {"verifier": "SCRAM-SHA-256$..."}),
@@ -198,9 +227,9 @@ def made_by_operators() -> list[Manifest]:
     ]
 
 
-def of_zalando(user: str) -> Manifest:
-    name = f"{user.replace('_', '-')}.pinakes-db.credentials.postgresql.acid.zalan.do"
-    labels = {"application": "spilo", "cluster-name": "pinakes-db", "team": "pinakes"}
+def of_zalando(user: str, cluster: str) -> Manifest:
+    name = f"{user.replace('_', '-')}.{cluster}.credentials.postgresql.acid.zalan.do"
+    labels = {"application": "spilo", "cluster-name": cluster, "team": "pinakes"}
     return secret(name, {"username": user, "password": "pw"}, **labels)
 
 
