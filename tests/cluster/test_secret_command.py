@@ -6,10 +6,10 @@ import os
 import pty
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import termios
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -146,24 +146,21 @@ def at_a_terminal(command: list[str], typed: bytes, *, shown: bool) -> tuple[str
         stdout=theirs if shown else subprocess.PIPE,
         stderr=theirs,
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(theirs, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - no thread
+        preexec_fn=lambda: sit_down_at(theirs),  # noqa: PLW1509 - no thread
     )
     os.close(theirs)
     screen = b"" if shown else read_until(ours, b": ")
-    printed = until_it_ends(process, lambda: os.write(ours, typed))
+    os.write(ours, typed)
+    printed = process.communicate(timeout=60)[0] or b""
     screen += read_until(ours, None)
     os.close(ours)
     return screen.decode(), printed
 
 
-def until_it_ends(process: "subprocess.Popen[bytes]", type_it: Callable[[], object]) -> bytes:
-    """Type, and again where nothing comes of it: Ctrl-C between a prompt and its read is lost."""
-    while True:
-        type_it()
-        try:
-            return process.communicate(timeout=10)[0] or b""
-        except subprocess.TimeoutExpired:
-            pass
+def sit_down_at(terminal: int) -> None:
+    """Be what the terminal is of, and mind its Ctrl-C, which nothing in the background does."""
+    fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def read_until(terminal: int, end: bytes | None) -> bytes:
