@@ -58,6 +58,8 @@ class Cluster:
     oldest: int = 0
     """The oldest version that changes are known from."""
     secrets: dict[Place, Json] = field(default_factory=dict)
+    applied: dict[Place, set[str]] = field(default_factory=dict)
+    """The keys that were applied, which are the manager's."""
     changes: list[tuple[int, Place, Json]] = field(default_factory=list)
     asked: list[tuple[str, Place]] = field(default_factory=list)
     refused: list[tuple[str, Place]] = field(default_factory=list)
@@ -113,12 +115,13 @@ class Cluster:
             return is_allowed
 
     def apply(self, place: Place, wanted: Json) -> tuple[int, Json]:
-        """Apply as one manager who forces; nobody else writes here."""
+        """Apply as one manager who forces: what he applied before is his, what others put stays."""
         if place not in self.secrets and not self.note("create", place):
             return 403, status(403)
         with self.changed:
             there = self.secrets.get(place)
-            merged = merged_with(there or {}, wanted)
+            merged = merged_with(there or {}, wanted, self.applied.get(place, set()))
+            self.applied[place] = set(wanted["data"])
             if there is None or unstamped(there) != unstamped(merged):
                 self._keep("MODIFIED" if there else "ADDED", place, merged)
             return (200 if there else 201), self.secrets[place]
@@ -145,9 +148,10 @@ def unstamped(document: Json) -> Json:
     return {**document, "metadata": metadata}
 
 
-def merged_with(there: Json, wanted: Json) -> Json:
+def merged_with(there: Json, wanted: Json, ours: set[str]) -> Json:
     metadata = {**there.get("metadata", {}), **wanted["metadata"]}
-    return {**there, **wanted, "metadata": metadata}
+    others = {key: value for key, value in there.get("data", {}).items() if key not in ours}
+    return {**there, **wanted, "metadata": metadata, "data": others | wanted["data"]}
 
 
 def status(code: int) -> Json:

@@ -75,9 +75,11 @@ class Helm3:
 class Helm4:
     """The library of a Python package."""
 
-    def render(self, values: Values, release: str = RELEASE) -> dict[str, str]:
+    def render(
+        self, values: Values, release: str = RELEASE, namespace: str = NAMESPACE
+    ) -> dict[str, str]:
         try:
-            rendered = _chart().render(dict(values), name=release, namespace=NAMESPACE)
+            rendered = _chart().render(dict(values), name=release, namespace=namespace)
         except helm_python.HelmError as error:
             raise Refused(str(error)) from error
         return {source: text for source, text in rendered.items() if text.strip()}
@@ -102,9 +104,9 @@ def find_helm(version: int) -> Helm:
     return Helm3()
 
 
-def render(values: Values, release: str = RELEASE) -> list[Manifest]:
+def render(values: Values, release: str = RELEASE, namespace: str = NAMESPACE) -> list[Manifest]:
     """Render the chart with the current Helm."""
-    return manifests(Helm4().render(values, release))
+    return manifests(Helm4().render(values, release, namespace))
 
 
 def manifests(rendered: Mapping[str, str]) -> list[Manifest]:

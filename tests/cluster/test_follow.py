@@ -37,7 +37,6 @@ def test_the_first_copy_is_made_at_once(cluster: Cluster, tmp_path: Path) -> Non
         "user": b"pinakes",
         "password": PASSWORD.encode(),
         "dbname": b"metadata",
-        "sslmode": b"require",
         "source": (
             f"a copy of the secret {SOURCE[1]} in the namespace postgres as of its resourceVersion"
             f" {version}, kept up to date by a follower"
@@ -197,6 +196,18 @@ def test_a_target_that_somebody_deleted_is_made_again(cluster: Cluster, tmp_path
         cluster.drop_streams()
         follower.next("SecretCopied")
     assert keys_of(cluster)["password"] == PASSWORD.encode()
+
+
+def test_how_a_first_copy_is_verified_stays_as_whoever_made_it_said(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    cluster.put(TARGET, data={"ca.crt": "Q0E=", "sslmode": "dmVyaWZ5LWZ1bGw="})
+    rotate(cluster, PASSWORD)
+    with following(cluster, tmp_path) as follower:
+        follower.next("SecretCopied")
+    keys = keys_of(cluster)
+    assert (keys["ca.crt"], keys["sslmode"]) == (b"CA", b"verify-full")
+    assert keys["password"] == PASSWORD.encode()
 
 
 def test_the_authority_is_that_of_a_file_which_is_read_anew(

@@ -98,7 +98,7 @@ def test_only_who_asks_the_api_server_has_a_token() -> None:
 
     assert tokens(EVERYTHING) == {"Deployment": True, "Job": False, "Pod": False}
     assert tokens(PAGE) == {"Deployment": False, "Job": False, "Pod": False}
-    assert tokens(FOLLOWER) == tokens(PAGE) | {"follower": True}
+    assert tokens(FOLLOWER) == tokens(PAGE) | {"follower": True, "Pod": True}
 
 
 def test_names_of_services_become_no_settings() -> None:

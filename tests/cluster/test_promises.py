@@ -85,7 +85,7 @@ def test_a_migration_that_runs_the_same_is_the_same_job() -> None:
 def test_a_follower_may_read_one_secret_and_make_another_and_no_more() -> None:
     rendered = render(FOLLOWER)
     assert rights(rendered) == {
-        ("postgres", FOLLOWER["follower"]["secret"]): ["list", "watch"],
+        ("postgres", FOLLOWER["follower"]["secret"]): ["get", "list", "watch"],
         ("seldon-system", "metadata-postgres"): ["patch", "create"],
     }
     account = {"name": "pinakes-follower", "namespace": "seldon-system"}
@@ -111,6 +111,25 @@ def test_a_follower_runs_with_the_rights_that_it_is_given(tmp_path: Path) -> Non
     with running_pod(cluster, tmp_path, *arguments) as follower:
         follower.next("SecretCopied")
     assert not cluster.refused
+
+
+def test_a_doctor_beside_a_follower_may_see_whether_the_copy_is_stale() -> None:
+    doctor = pods(render(FOLLOWER))["Pod"]
+    assert doctor["serviceAccountName"] == "pinakes-follower"
+    assert doctor["automountServiceAccountToken"]
+    assert not pods(render(PAGE))["Pod"]["automountServiceAccountToken"]
+
+
+def test_releases_of_one_name_may_follow_secrets_of_one_namespace() -> None:
+    there = [
+        {
+            (one["kind"], one["metadata"]["name"])
+            for one in render(FOLLOWER, namespace=namespace)
+            if one["metadata"]["namespace"] == "postgres"
+        }
+        for namespace in ("pinakes", "pinakes-dev")
+    ]
+    assert there[0].isdisjoint(there[1])
 
 
 def rights(rendered: list[Manifest]) -> dict[tuple[str, str], list[str]]:
@@ -206,7 +225,7 @@ def test_the_network_is_closed_for_all_pods_but_where_it_was_opened() -> None:
     assert "ingress-nginx" in ways_in[8000]
     assert "ingress-nginx" not in ways_in[8001]
     ways_out = [[port["port"] for port in way["ports"]] for way in policy["egress"]]
-    assert ways_out == [[53, 53], [5432], [443], [443, 6443]]
+    assert ways_out == [[53, 53, 5353, 5353], [5432], [443], [443, 6443]]
 
 
 def test_runtime_metadata_can_be_switched_off_for_the_watcher_to_come() -> None:

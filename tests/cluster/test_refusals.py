@@ -58,8 +58,14 @@ CONTRADICTIONS: dict[str, Values] = {
     "follower.operator means nothing without metadata.pg.enabled": {
         "follower": {"operator": "zalando", "namespace": "postgres", "secret": "a"}
     },
-    "follower.namespace is that of the release": OWN_SECRET
-    | {"follower": {"operator": "cnpg", "namespace": "seldon-system", "secret": "a"}},
+    "follower.secret is metadata.pg.secret itself": OWN_SECRET
+    | {
+        "follower": {
+            "operator": "cnpg",
+            "namespace": "seldon-system",
+            "secret": "metadata-postgres",
+        }
+    },
     "auth.oidc.audiences is empty": {"auth": {"oidc": {"issuers": ["https://keycloak.example"]}}},
     "auth.allowAnonymous means nothing beside auth.oidc.issuers": {
         "auth": ISSUER["auth"] | {"allowAnonymous": "read"}

@@ -91,19 +91,21 @@ def test_every_value_is_described_in_its_line() -> None:
 def test_all_that_may_be_set_has_its_default() -> None:
     schema = yaml.safe_load((CHART / "values.schema.json").read_text())
     values = yaml.safe_load((CHART / "values.yaml").read_text())
-    assert set(_paths(schema["properties"])) == {*_keys(values), ("global",)}
+    found = set(_paths(schema["properties"], schema["definitions"]))
+    assert found == {*_keys(values), ("global",)}
 
 
 KUBERNETES = {"affinity", "podSecurityContext", "securityContext", "resources"}
 """Values whose parts are Kubernetes' own; only those that matter have a default."""
 
 
-def _paths(properties: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+def _paths(properties: dict[str, Any], definitions: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     for name, part in properties.items():
         yield (name,)
         if name not in KUBERNETES:
-            inner = part.get("properties", {})
-            yield from ((name, *path) for path in _paths(inner))
+            whole = definitions[part["$ref"].rpartition("/")[2]] if "$ref" in part else part
+            inner = whole.get("properties", {})
+            yield from ((name, *path) for path in _paths(inner, definitions))
 
 
 def _keys(values: dict[str, Any]) -> Iterator[tuple[str, ...]]:

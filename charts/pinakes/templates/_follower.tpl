@@ -1,10 +1,16 @@
 {{/* What the follower may do: see the one secret, and make the other; each in its namespace. */}}
 
+{{/* In the namespace of an operator there may be those of releases of the same name elsewhere. */}}
+{{- define "pinakes.followerRoleName" -}}
+{{- $from := eq .namespace .root.Release.Namespace | ternary "" (printf "-%s" .root.Release.Namespace) -}}
+{{- printf "%s%s-%s" (include "pinakes.followerName" .root) $from .does -}}
+{{- end -}}
+
 {{- define "pinakes.followerRole" -}}
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata:
-  name: {{ include "pinakes.followerName" .root }}-{{ .does }}
+  name: {{ include "pinakes.followerRoleName" . }}
   namespace: {{ .namespace }}
   labels:
     {{- include "pinakes.labels" .root | nindent 4 }}
@@ -19,14 +25,14 @@ rules:
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata:
-  name: {{ include "pinakes.followerName" .root }}-{{ .does }}
+  name: {{ include "pinakes.followerRoleName" . }}
   namespace: {{ .namespace }}
   labels:
     {{- include "pinakes.labels" .root | nindent 4 }}
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: Role
-  name: {{ include "pinakes.followerName" .root }}-{{ .does }}
+  name: {{ include "pinakes.followerRoleName" . }}
 subjects:
   - kind: ServiceAccount
     name: {{ include "pinakes.followerName" .root }}

@@ -36,8 +36,8 @@
 {{- if and .operator (not $.Values.metadata.pg.enabled) -}}
 {{- fail "follower.operator means nothing without metadata.pg.enabled: nobody would read the copy" -}}
 {{- end -}}
-{{- if and .operator (eq .namespace $.Release.Namespace) -}}
-{{- fail "follower.namespace is that of the release: name the operator's secret in metadata.pg.secret" -}}
+{{- if and .operator (eq .namespace $.Release.Namespace) (eq (toString .secret) (toString $.Values.metadata.pg.secret)) -}}
+{{- fail "follower.secret is metadata.pg.secret itself: a copy needs another name" -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

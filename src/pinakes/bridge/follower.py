@@ -32,12 +32,19 @@ class Following:
     """Raises BridgeError; it is read anew for every copy."""
 
     def copy(self, source: Document) -> Manifest:
-        """Make the target of the source. Raises BridgeError."""
+        """Make the target of the source. Raises BridgeError.
+
+        Where neither says how the server is verified, nothing is said of that: whoever made the
+        first copy, with its ``ca.crt``, has said it there, and server-side apply leaves it.
+        """
         login = self.bridge([source], None).overruled_by(self.options)
         origin = replace(login.origin, is_followed=True) if login.origin else None
         ca = self.read_ca()
         ours = Login(login.values, login.ca if ca is None else ca, origin)
-        return page_manifest(self.target.name, self.target.namespace, ours)
+        manifest = page_manifest(self.target.name, self.target.namespace, ours)
+        if ours.ca or "sslmode" in ours.values:
+            return manifest
+        return replace(manifest, files=_without_mode(manifest.files))
 
 
 class Follower:
@@ -94,6 +101,10 @@ class Follower:
 
     def _names(self) -> Mapping[str, str]:
         return {"source": str(self._following.source), "target": str(self._following.target)}
+
+
+def _without_mode(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {key: value for key, value in files.items() if key != "sslmode"}
 
 
 def pause_after(failures: int) -> float:
