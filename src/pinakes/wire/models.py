@@ -1,6 +1,6 @@
 """v1Model: JSON to Model and back."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -15,28 +15,37 @@ from pinakes.wire.names import MODEL_NAMES
 from pinakes.wire.page_tokens import write_token
 from pinakes.wire.pages import write_page
 from pinakes.wire.parameters import model_scope
+from pinakes.wire.plain import read_plain_model, without_quotes
 from pinakes.wire.prediction_schema import read_prediction_schema
 
-SDK_DEFAULT_VERSION = '"v0.0.1"'
-"""What every published SDK sends, quotes included, where the user gave no version."""
 
-EMPTY_MODEL: dict[str, object] = {
-    "URI": "",
-    "name": "",
-    "version": "",
-    "artifactType": "UNKNOWN",
-    "taskType": "",
-    "tags": {},
-    "metrics": {},
-    "creationTime": None,
-    "predictionSchema": None,
-    "project": "",
-    "runtimeDefaults": None,
-}
+class WrittenModel(msgspec.Struct, gc=False):
+    """v1Model, every field in the order in which they are written; its defaults stand for nothing.
+
+    Encoded as one, it costs a quarter of what a dict made field by field does.
+    """
+
+    URI: str
+    name: str = ""
+    version: str = ""
+    artifactType: str = "UNKNOWN"  # noqa: N815 - as JSON has it
+    taskType: str = ""  # noqa: N815 - as JSON has it
+    tags: Mapping[str, str] = {}
+    metrics: Mapping[str, float] = {}
+    creationTime: str | None = None  # noqa: N815 - as JSON has it
+    predictionSchema: msgspec.Raw | None = None  # noqa: N815 - as JSON has it
+    project: str = ""
+    runtimeDefaults: dict[str, str] | None = None  # noqa: N815 - as JSON has it
+
+
+EMPTY_MODEL = {name: getattr(WrittenModel(""), name) for name in MODEL_NAMES}
 """What a listing shows of the fields that its mask leaves out."""
 
+HIDEABLE = frozenset(MODEL_NAMES) - {"URI", "project"}
+"""The fields that a mask can leave out."""
 
 _AwareTime = Annotated[datetime, msgspec.Meta(tz=True)]
+_encoder = msgspec.json.Encoder()
 
 
 def read_model(body: bytes) -> Model:
@@ -44,7 +53,7 @@ def read_model(body: bytes) -> Model:
 
     Raises BadRequest where the shape is wrong; whether the model is valid is for the catalogue.
     """
-    return read_body(body, model_of)
+    return read_plain_model(body) or read_body(body, model_of)
 
 
 def model_of(value: object, path: str = "") -> Model:
@@ -59,7 +68,7 @@ def model_of(value: object, path: str = "") -> Model:
         uri=fields.text("URI"),
         project=fields.text("project") or DEFAULT_PROJECT,
         name=fields.text("name"),
-        version=version.strip('"') if version == SDK_DEFAULT_VERSION else version,
+        version=without_quotes(version),
         artifact_type=fields.choice("artifactType", ARTIFACT_TYPES, ArtifactType.UNKNOWN),
         task_type=fields.text("taskType"),
         tags=fields.map_of("tags", read_text),
@@ -83,25 +92,23 @@ def _read_default_protocol(fields: Fields) -> DefaultProtocol | None:
 
 def write_model(model: Model, mask: Collection[str] = MODEL_NAMES) -> bytes:
     """Write every field of a model, those outside ``mask`` as if they were empty."""
-    shown = {name: value for name, value in _fields_of(model) if name in mask}
-    return msgspec.json.encode(EMPTY_MODEL | {"URI": model.uri, "project": model.project} | shown)
-
-
-def _fields_of(model: Model) -> list[tuple[str, object]]:
     schema, protocol = model.prediction_schema, model.default_protocol
-    return [
-        ("URI", model.uri),
-        ("name", model.name),
-        ("version", model.version),
-        ("artifactType", model.artifact_type.value),
-        ("taskType", model.task_type),
-        ("tags", model.tags),
-        ("metrics", model.metrics),
-        ("creationTime", write_time(model.creation_time)),
-        ("predictionSchema", None if schema is None else msgspec.Raw(schema)),
-        ("project", model.project),
-        ("runtimeDefaults", None if protocol is None else {"defaultProtocol": protocol.value}),
-    ]
+    written = WrittenModel(
+        model.uri,
+        model.name,
+        model.version,
+        model.artifact_type.value,
+        model.task_type,
+        model.tags,
+        model.metrics,
+        write_time(model.creation_time),
+        None if schema is None else msgspec.Raw(schema),
+        model.project,
+        None if protocol is None else {"defaultProtocol": protocol.value},
+    )
+    for name in HIDEABLE.difference(mask):
+        setattr(written, name, EMPTY_MODEL[name])
+    return _encoder.encode(written)
 
 
 def write_model_page(page: ModelPage, listing: ModelListing, mask: Collection[str]) -> bytes:
@@ -131,4 +138,4 @@ def write_time(time: datetime | None) -> str | None:
     """Write a time as RFC 3339 in UTC, with microseconds."""
     if time is None:
         return None
-    return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    return f"{time.astimezone(UTC).isoformat(timespec='microseconds').removesuffix('+00:00')}Z"
