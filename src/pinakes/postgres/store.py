@@ -21,9 +21,9 @@ from pinakes.postgres.candidates import names_uri
 from pinakes.postgres.channel import Bounds
 from pinakes.postgres.errors import NARROW, UTF8, TookTooLong
 from pinakes.postgres.migrate import Applied, latest, objection, shipped
-from pinakes.postgres.pages import select_page
 from pinakes.postgres.pool import Connections
 from pinakes.postgres.runner import Runner
+from pinakes.postgres.shapes import Selects
 from pinakes.postgres.statement import Statement, Values, numbered
 from pinakes.postgres.statements import load_statements
 from pinakes.query.conditions import Column, Comparison, Operator
@@ -56,7 +56,7 @@ class PostgresStore:
 
     def __init__(self, connections: Connections, schema: str) -> None:
         self._connections = connections
-        self._schema = schema
+        self._selects = Selects(schema)
         self._statements = {
             name: numbered(text, is_fixed=name in BY_KEY)
             for name, text in load_statements(schema).items()
@@ -133,8 +133,7 @@ class PostgresStore:
                 values = rows.values_of_listing_by_uri(listing, uri)
                 return self._statements["list_models_by_uri"], values
             case _:
-                statement, values = select_page(listing, self._schema)
-                return numbered(statement), values
+                return self._selects.of(listing)
 
     async def list_revisions(self, key: ModelKey) -> list[Revision]:
         """Return every revision of a model, the oldest first."""
