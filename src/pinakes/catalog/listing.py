@@ -7,6 +7,7 @@ from enum import Enum
 from pinakes.catalog.access import Projects
 from pinakes.catalog.model import Model
 from pinakes.catalog.runtime import DeploymentStatus, DeploymentType, RuntimeRecord
+from pinakes.catalog.stored import StoredModel, whole_model
 from pinakes.query.conditions import Column, Condition
 
 DEFAULT_PAGE_SIZE = 1000
@@ -66,10 +67,15 @@ class ModelListing:
 
 @dataclass(frozen=True, slots=True)
 class ModelPage:
-    """Models of a listing; ``more`` says whether others follow."""
+    """Models of a listing as they are stored; ``more`` says whether others follow."""
 
-    models: Sequence[Model]
+    stored: Sequence[StoredModel]
     more: bool
+
+    @property
+    def models(self) -> list[Model]:
+        """The models, put together."""
+        return [*map(whole_model, self.stored)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

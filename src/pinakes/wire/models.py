@@ -1,13 +1,14 @@
 """v1Model: JSON to Model and back."""
 
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import msgspec
 
 from pinakes.catalog.listing import ModelListing, ModelPage
 from pinakes.catalog.model import DEFAULT_PROJECT, ArtifactType, DefaultProtocol, Model
+from pinakes.catalog.stored import StoredModel, stored_model, whole_model
 from pinakes.wire.choices import ARTIFACT_TYPES, DEFAULT_PROTOCOLS
 from pinakes.wire.errors import BadRequest
 from pinakes.wire.fields import Fields, read_body, read_double, read_text
@@ -32,7 +33,7 @@ class WrittenModel(msgspec.Struct, gc=False):
     taskType: str = ""  # noqa: N815 - as JSON has it
     tags: Mapping[str, str] = {}
     metrics: Mapping[str, float] = {}
-    creationTime: str | None = None  # noqa: N815 - as JSON has it
+    creationTime: datetime | str | None = None  # noqa: N815 - as JSON has it
     predictionSchema: msgspec.Raw | None = None  # noqa: N815 - as JSON has it
     project: str = ""
     runtimeDefaults: dict[str, str] | None = None  # noqa: N815 - as JSON has it
@@ -43,6 +44,8 @@ EMPTY_MODEL = {name: getattr(WrittenModel(""), name) for name in MODEL_NAMES}
 
 HIDEABLE = frozenset(MODEL_NAMES) - {"URI", "project"}
 """The fields that a mask can leave out."""
+
+NO_OFFSET = timedelta(0)
 
 _AwareTime = Annotated[datetime, msgspec.Meta(tz=True)]
 _encoder = msgspec.json.Encoder()
@@ -92,22 +95,27 @@ def _read_default_protocol(fields: Fields) -> DefaultProtocol | None:
 
 def write_model(model: Model, mask: Collection[str] = MODEL_NAMES) -> bytes:
     """Write every field of a model, those outside ``mask`` as if they were empty."""
-    schema, protocol = model.prediction_schema, model.default_protocol
+    return write_stored_model(stored_model(model), mask)
+
+
+def write_stored_model(model: StoredModel, mask: Collection[str]) -> bytes:
+    """Write a model as ``write_model`` does."""
+    uri, project, name, version, kind, task_type, tags, metrics, schema, protocol, created = model
     written = WrittenModel(
-        model.uri,
-        model.name,
-        model.version,
-        model.artifact_type.value,
-        model.task_type,
-        model.tags,
-        model.metrics,
-        write_time(model.creation_time),
+        uri,
+        name,
+        version,
+        kind,
+        task_type,
+        tags,
+        metrics,
+        created and _plain_time(created),
         None if schema is None else msgspec.Raw(schema),
-        model.project,
-        None if protocol is None else {"defaultProtocol": protocol.value},
+        project,
+        None if protocol is None else {"defaultProtocol": protocol},
     )
-    for name in HIDEABLE.difference(mask):
-        setattr(written, name, EMPTY_MODEL[name])
+    for hidden in HIDEABLE.difference(mask):
+        setattr(written, hidden, EMPTY_MODEL[hidden])
     return _encoder.encode(written)
 
 
@@ -115,10 +123,10 @@ def write_model_page(page: ModelPage, listing: ModelListing, mask: Collection[st
     """Write v1ModelMetadataListResponse, ending where the page outgrows its bytes."""
     return write_page(
         "models",
-        entries=(write_model(model, mask) for model in page.models),
+        entries=(write_stored_model(model, mask) for model in page.stored),
         more=page.more,
         token_behind=lambda index: write_token(
-            listing.position_of(page.models[index]), model_scope(listing)
+            listing.position_of(whole_model(page.stored[index])), model_scope(listing)
         ),
     )
 
@@ -132,6 +140,15 @@ def read_time(fields: Fields, name: str) -> datetime | None:
         return msgspec.convert(text, _AwareTime).astimezone(UTC)
     except (msgspec.ValidationError, OverflowError) as error:
         raise BadRequest(fields.path(name), "expected a time as RFC 3339 writes it") from error
+
+
+def _plain_time(time: datetime) -> datetime | str | None:
+    """Return a time that msgspec writes as ``write_time`` does, in a third of the time.
+
+    It leaves out microseconds that are zero, and keeps any other offset than that of UTC.
+    """
+    is_plain = time.microsecond and time.utcoffset() == NO_OFFSET
+    return time if is_plain else write_time(time)
 
 
 def write_time(time: datetime | None) -> str | None:
