@@ -47,6 +47,10 @@ def total_order(wanted: Sequence[Order]) -> tuple[Order, ...]:
     return (*wanted, *(tie for tie in ties if tie.column not in named))
 
 
+BY_URI = total_order(())
+"""The order where none is wanted."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelListing:
     """Models that meet ``condition``, in ``order``: those behind ``after``, ``size`` at most.
@@ -56,7 +60,7 @@ class ModelListing:
 
     condition: Condition | None = None
     projects: Projects = None
-    order: tuple[Order, ...] = total_order(())
+    order: tuple[Order, ...] = BY_URI
     after: Position | None = None
     size: int = DEFAULT_PAGE_SIZE
 

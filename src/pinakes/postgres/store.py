@@ -6,12 +6,12 @@ from psycopg.errors import UniqueViolation
 
 from pinakes.catalog.errors import ModelAlreadyExists, ModelNotFound, SchemaMismatch, SearchTooWide
 from pinakes.catalog.listing import (
+    BY_URI,
     PAGE_BYTES,
     ModelListing,
     ModelPage,
     RuntimeListing,
     RuntimePage,
-    total_order,
 )
 from pinakes.catalog.model import Model, ModelKey
 from pinakes.catalog.revision import Change, Revision
@@ -28,8 +28,6 @@ from pinakes.postgres.statement import Statement, Values, numbered
 from pinakes.postgres.statements import load_statements
 from pinakes.query.conditions import Column, Comparison, Operator
 from pinakes.telemetry import Reading
-
-BY_URI = total_order(())
 
 BY_KEY = {
     "list_models_by_uri",
