@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pinakes.catalog.model import Model
@@ -65,6 +65,7 @@ def spoiled(draw: st.DrawFn, value: Any) -> Any:
 
 
 @given(value=spoiled(BODY), as_ascii=st.booleans())
+@settings(deadline=None)
 @example(value=BODY, as_ascii=True)
 def test_what_is_read_quickly_is_what_the_closer_look_reads(value: Any, as_ascii: bool) -> None:
     body = json.dumps(value, ensure_ascii=as_ascii).encode(errors="surrogatepass")
@@ -75,6 +76,7 @@ def test_what_is_read_quickly_is_what_the_closer_look_reads(value: Any, as_ascii
 
 
 @given(model=whole_models())
+@settings(deadline=None)
 def test_what_a_listing_wrote_is_read_quickly(model: Model) -> None:
     body = write_model(model)
     assert (read_plain_model(body) is None) == (b"\\u" in body)

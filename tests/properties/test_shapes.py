@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conditions import conditions, texts
@@ -75,6 +75,7 @@ def _with_other_values(condition: Condition, draw: st.DrawFn) -> Condition:
 
 
 @given(pair=same_shapes())
+@settings(deadline=None)
 def test_the_select_of_a_shape_is_the_one_composed_for_the_listing(
     pair: tuple[ModelListing, ModelListing],
 ) -> None:
