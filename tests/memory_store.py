@@ -24,6 +24,7 @@ from pinakes.catalog.listing import (
 from pinakes.catalog.model import Model, ModelKey
 from pinakes.catalog.revision import Change, Revision, Verb
 from pinakes.catalog.runtime import RuntimeMetadata, RuntimeRecord
+from pinakes.catalog.stored import stored_model
 from pinakes.query.conditions import (
     Both,
     Column,
@@ -71,7 +72,9 @@ class MemoryStore:
         ]
         found.sort(key=cmp_to_key(lambda one, other: _compare(listing, one, other)))
         behind = [model for model in found if _is_behind(listing, model)]
-        return ModelPage(behind[: listing.size], more=len(behind) > listing.size)
+        return ModelPage(
+            [*map(stored_model, behind[: listing.size])], more=len(behind) > listing.size
+        )
 
     async def list_revisions(self, key: ModelKey) -> Sequence[Revision]:
         return list(self._revisions.get(key, []))

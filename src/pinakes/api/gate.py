@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,6 +24,9 @@ from pinakes.wire.errors import (
 
 MAX_REQUESTS = 256
 """Requests being worked on at once in one process; more are turned away."""
+
+KNOWN_HOSTS = 32
+"""Host headers that are remembered: to read one takes longer than all else at the gate."""
 
 BEARER = "bearer"
 
@@ -56,6 +60,7 @@ class Gate:
         closed: CatalogError | None = None,
     ) -> None:
         self._allowed_hosts = allowed_hosts
+        self._is_ours = lru_cache(KNOWN_HOSTS)(self._names_us)
         self._admission = admission
         self._closed = closed
         self._running = 0
@@ -118,10 +123,11 @@ class Gate:
 
     def _check_host(self, request: Request) -> None:
         hosts = request.headers.getlist("host")
-        if len(hosts) != 1 or not self._is_ours(hosts[0].lower()):
+        if len(hosts) != 1 or not self._is_ours(hosts[0]):
             raise ForeignHost
 
-    def _is_ours(self, host: str) -> bool:
+    def _names_us(self, given: str) -> bool:
+        host = given.lower()
         name = _without_port(host)
         return is_loopback(name.removeprefix("[").removesuffix("]")) or (
             not self._allowed_hosts.isdisjoint({name, host})

@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Iterator
-from uuid import uuid4
+from secrets import token_hex
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -39,7 +39,7 @@ class _Line:
     def __init__(self, scope: Scope, *, is_last: bool) -> None:
         given = (value for name, value in scope["headers"] if name == b"x-request-id")
         wanted = next(given, b"").decode("latin-1")
-        self.request_id = wanted if SANE_ID.fullmatch(wanted) else uuid4().hex
+        self.request_id = wanted if SANE_ID.fullmatch(wanted) else token_hex(16)
         self.status = 0
         self._is_last = is_last
         self._scope = scope

@@ -9,7 +9,7 @@ import re
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from starlette.responses import Response
@@ -18,6 +18,7 @@ from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from pinakes.api.answers import error_answer
+from pinakes.api.joined import JoinedWrites
 from pinakes.api.tls import ServerCertificate
 from pinakes.telemetry import RequestUnreadable, Telemetry
 from pinakes.wire.errors import (
@@ -66,6 +67,7 @@ class BoundedProtocol(HttpToolsProtocol):
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
+        self.transport = cast("asyncio.Transport", JoinedWrites(transport, self.loop))
         self._restart_head_timer()
         if len(self.connections) > MAX_CONNECTIONS:
             self._refuse(TooManyRequests())

@@ -7,6 +7,7 @@ from enum import Enum
 from pinakes.catalog.access import Projects
 from pinakes.catalog.model import Model
 from pinakes.catalog.runtime import DeploymentStatus, DeploymentType, RuntimeRecord
+from pinakes.catalog.stored import StoredModel, whole_model
 from pinakes.query.conditions import Column, Condition
 
 DEFAULT_PAGE_SIZE = 1000
@@ -46,6 +47,10 @@ def total_order(wanted: Sequence[Order]) -> tuple[Order, ...]:
     return (*wanted, *(tie for tie in ties if tie.column not in named))
 
 
+BY_URI = total_order(())
+"""The order where none is wanted."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelListing:
     """Models that meet ``condition``, in ``order``: those behind ``after``, ``size`` at most.
@@ -55,7 +60,7 @@ class ModelListing:
 
     condition: Condition | None = None
     projects: Projects = None
-    order: tuple[Order, ...] = total_order(())
+    order: tuple[Order, ...] = BY_URI
     after: Position | None = None
     size: int = DEFAULT_PAGE_SIZE
 
@@ -66,10 +71,15 @@ class ModelListing:
 
 @dataclass(frozen=True, slots=True)
 class ModelPage:
-    """Models of a listing; ``more`` says whether others follow."""
+    """Models of a listing as they are stored; ``more`` says whether others follow."""
 
-    models: Sequence[Model]
+    stored: Sequence[StoredModel]
     more: bool
+
+    @property
+    def models(self) -> list[Model]:
+        """The models, put together."""
+        return [*map(whole_model, self.stored)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

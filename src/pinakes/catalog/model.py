@@ -125,7 +125,7 @@ def _check_key(map_name: str, key: str) -> None:
 
 def _check_line(name: str, text: str, limit: int) -> None:
     _check_text((name,), text, limit)
-    if any(unicodedata.category(character) == "Cc" for character in text):
+    if not text.isprintable() and any(unicodedata.category(one) == "Cc" for one in text):
         raise InvalidModel((name,), "has a control character")
 
 

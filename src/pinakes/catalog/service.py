@@ -47,7 +47,9 @@ class ModelCatalog:
 
     async def list_models(self, listing: ModelListing, access: Access) -> ModelPage:
         """Find models that the caller may read, one page at a time."""
-        return await self._store.list_models(replace(listing, projects=access.reads))
+        if listing.projects != access.reads:
+            listing = replace(listing, projects=access.reads)
+        return await self._store.list_models(listing)
 
     async def list_runtime(self, listing: RuntimeListing, access: Access) -> RuntimePage:
         """Find which deployments run which models that he may read, one page at a time."""

@@ -1,13 +1,13 @@
 """Models and revisions as a store keeps them: valid, and all but unread.
 
-Carrying a whole catalogue makes no objects of what nobody looks at: a ``Model`` and its enums cost
-more than everything else that is done to a row (decision 0026 has the figures).
+Carrying a whole catalogue, or a page of it, makes no objects of what nobody looks at: a ``Model``
+and its enums cost more than everything else that is done to a row (decision 0026 has the figures).
 """
 
 from datetime import datetime
 from typing import NamedTuple
 
-from pinakes.catalog.model import Model
+from pinakes.catalog.model import ArtifactType, DefaultProtocol, Model, PredictionSchema
 
 
 class StoredModel(NamedTuple):
@@ -67,4 +67,22 @@ def stored_model(model: Model) -> StoredModel:
         prediction_schema=model.prediction_schema,
         default_protocol=None if protocol is None else protocol.value,
         creation_time=model.creation_time,
+    )
+
+
+def whole_model(stored: StoredModel) -> Model:
+    """Put a model together again."""
+    schema, protocol = stored.prediction_schema, stored.default_protocol
+    return Model(
+        uri=stored.uri,
+        project=stored.project,
+        name=stored.name,
+        version=stored.version,
+        artifact_type=ArtifactType(stored.artifact_type),
+        task_type=stored.task_type,
+        tags=stored.tags,
+        metrics=stored.metrics,
+        prediction_schema=None if schema is None else PredictionSchema(schema),
+        default_protocol=None if protocol is None else DefaultProtocol(protocol),
+        creation_time=stored.creation_time,
     )

@@ -37,8 +37,9 @@ OUTDATED = {"0A000", "26000"}
 
 NOTHING = Statement(b"", (), is_fixed=False)
 
-HAS_ROWS = {ExecStatus.TUPLES_OK, ExecStatus.SINGLE_TUPLE, ExecStatus.TUPLES_CHUNK}
 FAILED = {ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE}
+SIZED = {bytes, str}
+"""What counts by its characters."""
 
 
 class Bounds(NamedTuple):
@@ -72,7 +73,7 @@ class _Reading:
         """Take a result, which may be one of several."""
         if result.status in FAILED:
             self.error = self.error or error_from_result(result, encoding="utf-8")
-        elif result.status in HAS_ROWS and self._bounds and not self.is_cut:
+        elif result.ntuples and self._bounds and not self.is_cut:
             self._transformer.set_pgresult(result)
             self._keep(self._transformer.load_rows(0, result.ntuples, tuple))
         self.changed = result.command_tuples or 0
@@ -89,7 +90,7 @@ class _Reading:
 
     def _keep(self, rows: Iterable[Row]) -> None:
         for row in rows:
-            self._room -= sum(len(value) for value in row if isinstance(value, bytes | str))
+            self._room -= sum([len(value) for value in row if type(value) in SIZED])
             self.is_cut = bool(self.rows) and self._room < 0
             if self.is_cut:
                 return

@@ -116,7 +116,7 @@ class _Page:
         walks: dict[LiteralString, LiteralString] = {
             "stretch": self._filter(self._first(self._size + 1 + STRETCH)),
             "walk": self._filter(self._first(self._size + 1 + WALK * self._speed)),
-            **{name: self._filter(models) for name, models in ways.models.items()},
+            **{name: self._filter(models, ways.order) for name, models in ways.models.items()},
             "long_walk": self._filter(self._first(self._long_walk() * self._speed)),
         }
         defined: list[LiteralString] = [
@@ -137,8 +137,8 @@ class _Page:
             (self._fills("stretch"), "stretch"),
             *((source.holds(HANDFUL), name) for name, source in sources.items()),
             *((source.holds(FEW), name) for name, source in sources.items()),
-            (self._fills("walk"), "walk"),
             *((self._fills(way), way) for way in ways),
+            (self._fills("walk"), "walk"),
             *((source.holds(MANY), name) for name, source in sources.items()),
             (self._fills("long_walk"), "long_walk"),
         ]
@@ -167,9 +167,12 @@ class _Page:
             f" where (select taken from decision) = 'all' {self._page})"
         )
 
-    def _filter(self, models: LiteralString) -> LiteralString:
+    def _filter(self, models: LiteralString, order: LiteralString = "") -> LiteralString:
         """Write the keys of the page as far as some models hold it, which come in its order."""
-        return f"select uri, project from ({models}) as models where {self._wanted} {self._page}"
+        return (
+            f"select uri, project from ({models}) as models where {self._wanted}"
+            f" order by {order or self._along.order} limit {self._limit}"
+        )
 
     def _first(self, most: int) -> LiteralString:
         return self._in_order("*", "true", self.bindings.add(most))

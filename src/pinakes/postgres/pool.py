@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Protocol, Self
@@ -12,6 +12,7 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
+from typing_extensions import override
 
 from pinakes.catalog.errors import CatalogError, CatalogUnavailable
 from pinakes.postgres.channel import Channel
@@ -161,8 +162,7 @@ class Pool:
             self._keeping.cancel()
         await self._channels.close()
 
-    @asynccontextmanager
-    async def connection(self, *, tested: bool = False) -> AsyncGenerator[Channel, None]:
+    def connection(self, *, tested: bool = False) -> AbstractAsyncContextManager[Channel]:
         """Lend a connection; one that died meanwhile was left out.
 
         To be ``tested`` costs a round trip: it is for those whose last one died, for where one
@@ -170,20 +170,19 @@ class Pool:
 
         Raises CatalogUnavailable where none is to be had in time, and says why.
         """
+        return _Loan(partial(self._lend, tested=tested), self._channels.give_back)
+
+    async def _lend(self, *, tested: bool) -> Channel:
         if self._logins.unreadable and not self._logins.have_worked:
             raise self._logins.unreadable.with_traceback(None)  # instead of a wait for nothing
         try:
-            channel = await self._take(tested=tested)
+            return await self._take(tested=tested)
         except TimeoutError as error:
             raise CatalogUnavailable(
                 f"the database is away: {self._logins.failure or self._why_waiting()}"
             ) from error
         except QueueFull as error:
             raise CatalogUnavailable("too many requests wait for the database") from error
-        try:
-            yield channel
-        finally:
-            self._channels.give_back(channel)
 
     async def renew(self) -> bool:
         """Replace every connection if a new one can be made; say whether it could.
@@ -261,6 +260,25 @@ class Pool:
         except BaseException:
             await connection.close()
             raise
+
+
+class _Loan(AbstractAsyncContextManager[Channel]):
+    """A channel for as long as a block runs; no generator, which would cost four times as much."""
+
+    def __init__(
+        self, take: Callable[[], Awaitable[Channel]], give_back: Callable[[Channel], None]
+    ) -> None:
+        self._take = take
+        self._give_back = give_back
+
+    @override
+    async def __aenter__(self) -> Channel:
+        self._channel = await self._take()
+        return self._channel
+
+    @override
+    async def __aexit__(self, *_: object) -> None:
+        self._give_back(self._channel)
 
 
 class _Bytes(Loader):

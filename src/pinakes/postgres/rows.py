@@ -15,7 +15,7 @@ from pinakes.catalog.runtime import (
     RuntimeMetadata,
     RuntimeRecord,
 )
-from pinakes.catalog.stored import StoredModel, StoredRevision
+from pinakes.catalog.stored import StoredModel, StoredRevision, whole_model
 
 Row = tuple[Any, ...]
 
@@ -94,21 +94,21 @@ def values_of_projects(projects: Projects) -> list[str] | None:
     return None if projects is None else sorted(projects)
 
 
-def model_of(row: Row) -> Model:
+def listed_model_of(row: Row) -> StoredModel:
     """Read a model in the order of columns that ``pages.SELECT`` and ``sql/`` share."""
     uri, project, name, version, kind, task_type, tags, metrics, schema, protocol, created = row
-    return Model(
-        uri=uri,
-        project=project,
-        name=name,
-        version=version,
-        artifact_type=ArtifactType(kind),
-        task_type=task_type,
-        tags=_tags.decode(tags),
-        metrics=_metrics.decode(metrics),
-        prediction_schema=schema and PredictionSchema(schema),
-        default_protocol=protocol and DefaultProtocol(protocol),
-        creation_time=created,
+    return StoredModel(
+        uri,
+        project,
+        name,
+        version,
+        kind,
+        task_type,
+        _tags.decode(tags),
+        _metrics.decode(metrics),
+        schema,
+        protocol,
+        created,
     )
 
 
@@ -308,4 +308,5 @@ def runtime_of(row: Row) -> RuntimeMetadata:
 def record_of(row: Row) -> RuntimeRecord:
     """Read a row of ``list_runtime``: fourteen columns of its own, then those of the model."""
     model = row[14:]
-    return RuntimeRecord(runtime_of(row), model_of(model) if model[0] is not None else None)
+    is_known = model[0] is not None
+    return RuntimeRecord(runtime_of(row), whole_model(listed_model_of(model)) if is_known else None)

@@ -3,12 +3,8 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 PLACEHOLDER = re.compile(rb"%\((\w+)\)s")
-
-MOST_KNOWN = 512
-"""Statements whose numbering is remembered; as many shapes of queries do not come often."""
 
 Values = Mapping[str, object]
 
@@ -30,7 +26,6 @@ class Statement:
         return [values[name] for name in self.names]
 
 
-@lru_cache(MOST_KNOWN)
 def numbered(written: bytes, *, is_fixed: bool = False) -> Statement:
     """Read a statement that is written with named placeholders, ``%(name)s``."""
     names = list(dict.fromkeys(PLACEHOLDER.findall(written)))

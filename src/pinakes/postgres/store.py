@@ -6,12 +6,12 @@ from psycopg.errors import UniqueViolation
 
 from pinakes.catalog.errors import ModelAlreadyExists, ModelNotFound, SchemaMismatch, SearchTooWide
 from pinakes.catalog.listing import (
+    BY_URI,
     PAGE_BYTES,
     ModelListing,
     ModelPage,
     RuntimeListing,
     RuntimePage,
-    total_order,
 )
 from pinakes.catalog.model import Model, ModelKey
 from pinakes.catalog.revision import Change, Revision
@@ -21,15 +21,13 @@ from pinakes.postgres.candidates import names_uri
 from pinakes.postgres.channel import Bounds
 from pinakes.postgres.errors import NARROW, UTF8, TookTooLong
 from pinakes.postgres.migrate import Applied, latest, objection, shipped
-from pinakes.postgres.pages import select_page
 from pinakes.postgres.pool import Connections
 from pinakes.postgres.runner import Runner
+from pinakes.postgres.shapes import Selects
 from pinakes.postgres.statement import Statement, Values, numbered
 from pinakes.postgres.statements import load_statements
 from pinakes.query.conditions import Column, Comparison, Operator
 from pinakes.telemetry import Reading
-
-BY_URI = total_order(())
 
 BY_KEY = {
     "list_models_by_uri",
@@ -56,7 +54,7 @@ class PostgresStore:
 
     def __init__(self, connections: Connections, schema: str) -> None:
         self._connections = connections
-        self._schema = schema
+        self._selects = Selects(schema)
         self._statements = {
             name: numbered(text, is_fixed=name in BY_KEY)
             for name, text in load_statements(schema).items()
@@ -124,7 +122,7 @@ class PostgresStore:
             if may_be_slow:
                 raise SearchTooWide from error
             raise
-        return ModelPage([rows.model_of(row) for row in found.rows], found.more)
+        return ModelPage([*map(rows.listed_model_of, found.rows)], found.more)
 
     def _page(self, listing: ModelListing) -> tuple[Statement, Values]:
         """Say how to find a page; what is asked most, a model by its URI, is not composed anew."""
@@ -133,8 +131,7 @@ class PostgresStore:
                 values = rows.values_of_listing_by_uri(listing, uri)
                 return self._statements["list_models_by_uri"], values
             case _:
-                statement, values = select_page(listing, self._schema)
-                return numbered(statement), values
+                return self._selects.of(listing)
 
     async def list_revisions(self, key: ModelKey) -> list[Revision]:
         """Return every revision of a model, the oldest first."""

@@ -24,7 +24,7 @@ def given(values: list[str], bindings: Bindings) -> LiteralString:
 
 def meeting(comparison: Comparison, bindings: Bindings) -> LiteralString:
     """Write the values that meet a comparison of a text."""
-    field = _name_of(comparison.field)
+    field = name_of(comparison.field)
     value = str(comparison.value)
     if comparison.operator is Operator.EQUAL:
         return given([value], bindings)
@@ -51,7 +51,8 @@ def _containing(field: str, needle: str, meets: LiteralString, bindings: Binding
     )
 
 
-def _name_of(field: Column | Tag | Metric) -> str:
+def name_of(field: Column | Tag | Metric) -> str:
+    """Return what ``model_values`` calls a field."""
     return field.value if isinstance(field, Column) else f"tags.{field.key}"
 
 

@@ -48,6 +48,7 @@ class Ways:
     ) -> None:
         self.models: dict[LiteralString, LiteralString] = {}
         self.definitions: list[LiteralString] = []
+        self.order: LiteralString = _order_of_keys(along)
         self._along = along
         self._limit = size + 1
         self._bindings = bindings
@@ -70,9 +71,10 @@ class Ways:
             self._through_first(self._along.column, comparison)
 
     def _through_one(self, field: Column | Tag, comparison: Comparison) -> None:
-        """Open the way through the models of one value."""
-        present = values.meeting(comparison, self._bindings)
-        self._add(field, f"select value from {present}", self._bindings.add(self._limit + SHORT))
+        """Open the way through the models of one value: an index has them in the order."""
+        has = self._has(field, self._bindings.add(comparison.value))
+        page = f"order by {self._along.order} limit {self._bindings.add(self._limit + SHORT)}"
+        self._add(f"select uri, project from {has} and {self._along.behind} {page}")
 
     def _through_several(self, field: Column | Tag, comparison: Comparison) -> None:
         """Open the way through the models of several values, unless there are too many of those.
@@ -86,7 +88,7 @@ class Ways:
         )
         few = f"(select count(*) from several) <= {most}"
         select = f"select distinct value from several where {few}"
-        self._add(field, select, self._bindings.add(self._limit))
+        self._add(self._heads(field, select))
 
     def _through_first(self, field: Column, comparison: Comparison) -> None:
         """Open the way through the models of the first values, which come first in the order."""
@@ -96,25 +98,41 @@ class Ways:
             f"select distinct value from {present} where {self._along.from_here}"
             f" order by value {self._along.direction} limit {most}"
         )
-        self._add(field, select, self._bindings.add(self._limit))
+        self._add(self._heads(field, select))
 
-    def _add(self, field: Column | Tag, present: LiteralString, limit: LiteralString) -> None:
-        # of our own making, but for the number
-        name = cast("LiteralString", f"way_{len(self.models)}")
-        page = f"order by {self._along.order} limit {limit}"
-        self.models[name] = (
-            "select models.* from (select here.uri, here.project"
-            f" from ({present}) as present (value) cross join lateral (select {self._along.columns}"
-            f" from {self._has(field)} and {self._along.behind} {page}) as here {page})"
-            f" as found (found_uri, found_project) cross join lateral {FOUND}"
+    def _heads(self, field: Column | Tag, present: LiteralString) -> LiteralString:
+        """Write the keys of a page out of the first models of each value."""
+        page = f"order by {self._along.order} limit {self._bindings.add(self._limit)}"
+        return (
+            f"select here.uri, here.project from ({present}) as present (value)"
+            f" cross join lateral (select {self._along.columns}"
+            f" from {self._has(field, 'present.value')} and {self._along.behind} {page}) as here"
+            f" {page}"
         )
 
-    def _has(self, field: Column | Tag) -> LiteralString:
+    def _add(self, keys: LiteralString) -> None:
+        # of our own making, but for the number
+        name = cast("LiteralString", f"way_{len(self.models)}")
+        self.models[name] = (
+            f"select * from ({keys}) as found (found_uri, found_project) cross join lateral {FOUND}"
+        )
+
+    def _has(self, field: Column | Tag, value: LiteralString) -> LiteralString:
         match field:
             case Column():
-                return f"{{schema}}.models where {COLUMNS[field]} = present.value"
+                return f"{{schema}}.models where {COLUMNS[field]} = {value}"
             case Tag(key):
                 return (
                     f"{{schema}}.model_tags where key = {self._bindings.add(key)}"
-                    f" and beginning = {beginning_of('present.value')}"
+                    f" and beginning = {beginning_of(value)}"
                 )
+
+
+def _order_of_keys(along: Along) -> LiteralString:
+    """Write the order of a page by the keys that the models of a way are found by, where it can be.
+
+    They come in this order, so that the planner sorts no models but stops when the page is full.
+    """
+    is_by_key = along.column is Column.URI and along.is_of_one
+    keys: LiteralString = f"found_uri {along.direction}, found_project {along.direction}"
+    return keys if is_by_key else along.order

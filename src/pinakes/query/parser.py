@@ -29,7 +29,7 @@ MAX_COMPARISONS = 200
 
 FIELDS = "URI, name, version, project, artifact_type, task_type, tags[key] or metrics[key]"
 BARE_KEY = re.compile(r"(?P<map>tags|metrics)\[(?P<key>[^\[\]]*)(?P<closed>\]?)", re.IGNORECASE)
-OPERATORS = ", ".join(operator.value for operator in Operator)
+OPERATORS = {operator.value: operator for operator in Operator}
 
 
 def parse(query: str) -> Condition:
@@ -119,8 +119,8 @@ class _Parser:
         """``operator := '=' | '!=' | '<' | '>' | '<=' | '>=' | '%'``, but no ``%`` on a metric."""
         token = self._tokens.take()
         if token.kind is not Kind.OPERATOR:
-            raise self._refuse(token, f"expected an operator: {OPERATORS}")
-        operator = Operator(token.text)
+            raise self._refuse(token, f"expected an operator: {', '.join(OPERATORS)}")
+        operator = OPERATORS[token.text]
         if operator is Operator.CONTAINS and isinstance(field, Metric):
             raise self._refuse(token, "expected another operator, a number has no parts to find")
         return operator

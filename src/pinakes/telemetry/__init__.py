@@ -8,9 +8,10 @@ import json
 import sys
 import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from functools import cache
 from itertools import chain
 from typing import TextIO, assert_never
 
@@ -104,7 +105,7 @@ class Log:
 
     def notice(self, event: Event) -> None:
         """Write the event."""
-        values = {field.name: getattr(event, field.name) for field in fields(event)}
+        values = {name: getattr(event, name) for name in type(event).__dataclass_fields__}
         self._stream.write(self._write(datetime.now(UTC), type(event).__name__, values) + "\n")
         self._stream.flush()
 
@@ -166,6 +167,7 @@ class Metrics:
             ["method", "route", "status"],
             registry=self._registry,
         )
+        self._requests_of = cache(self._requests.labels)
         self._unreadable = Counter(
             "pinakes_requests_unreadable",
             "What was refused before it was a request, by status",
@@ -200,7 +202,7 @@ class Metrics:
         match event:
             case RequestAnswered(method, route, status, duration):
                 known = method if method in METHODS else "OTHER"
-                self._requests.labels(known, route, str(status)).observe(duration)
+                self._requests_of(known, route, str(status)).observe(duration)
             case RequestUnreadable(status):
                 self._unreadable.labels(str(status)).inc()
             case RequestCrashed():

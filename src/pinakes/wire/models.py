@@ -1,13 +1,14 @@
 """v1Model: JSON to Model and back."""
 
-from collections.abc import Collection
-from datetime import UTC, datetime
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import msgspec
 
 from pinakes.catalog.listing import ModelListing, ModelPage
 from pinakes.catalog.model import DEFAULT_PROJECT, ArtifactType, DefaultProtocol, Model
+from pinakes.catalog.stored import StoredModel, stored_model, whole_model
 from pinakes.wire.choices import ARTIFACT_TYPES, DEFAULT_PROTOCOLS
 from pinakes.wire.errors import BadRequest
 from pinakes.wire.fields import Fields, read_body, read_double, read_text
@@ -15,28 +16,39 @@ from pinakes.wire.names import MODEL_NAMES
 from pinakes.wire.page_tokens import write_token
 from pinakes.wire.pages import write_page
 from pinakes.wire.parameters import model_scope
+from pinakes.wire.plain import read_plain_model, without_quotes
 from pinakes.wire.prediction_schema import read_prediction_schema
 
-SDK_DEFAULT_VERSION = '"v0.0.1"'
-"""What every published SDK sends, quotes included, where the user gave no version."""
 
-EMPTY_MODEL: dict[str, object] = {
-    "URI": "",
-    "name": "",
-    "version": "",
-    "artifactType": "UNKNOWN",
-    "taskType": "",
-    "tags": {},
-    "metrics": {},
-    "creationTime": None,
-    "predictionSchema": None,
-    "project": "",
-    "runtimeDefaults": None,
-}
+class WrittenModel(msgspec.Struct, gc=False):
+    """v1Model, every field in the order in which they are written; its defaults stand for nothing.
+
+    Encoded as one, it costs a quarter of what a dict made field by field does.
+    """
+
+    URI: str
+    name: str = ""
+    version: str = ""
+    artifactType: str = "UNKNOWN"  # noqa: N815 - as JSON has it
+    taskType: str = ""  # noqa: N815 - as JSON has it
+    tags: Mapping[str, str] = {}
+    metrics: Mapping[str, float] = {}
+    creationTime: datetime | str | None = None  # noqa: N815 - as JSON has it
+    predictionSchema: msgspec.Raw | None = None  # noqa: N815 - as JSON has it
+    project: str = ""
+    runtimeDefaults: dict[str, str] | None = None  # noqa: N815 - as JSON has it
+
+
+EMPTY_MODEL = {name: getattr(WrittenModel(""), name) for name in MODEL_NAMES}
 """What a listing shows of the fields that its mask leaves out."""
 
+HIDEABLE = frozenset(MODEL_NAMES) - {"URI", "project"}
+"""The fields that a mask can leave out."""
+
+NO_OFFSET = timedelta(0)
 
 _AwareTime = Annotated[datetime, msgspec.Meta(tz=True)]
+_encoder = msgspec.json.Encoder()
 
 
 def read_model(body: bytes) -> Model:
@@ -44,7 +56,7 @@ def read_model(body: bytes) -> Model:
 
     Raises BadRequest where the shape is wrong; whether the model is valid is for the catalogue.
     """
-    return read_body(body, model_of)
+    return read_plain_model(body) or read_body(body, model_of)
 
 
 def model_of(value: object, path: str = "") -> Model:
@@ -59,7 +71,7 @@ def model_of(value: object, path: str = "") -> Model:
         uri=fields.text("URI"),
         project=fields.text("project") or DEFAULT_PROJECT,
         name=fields.text("name"),
-        version=version.strip('"') if version == SDK_DEFAULT_VERSION else version,
+        version=without_quotes(version),
         artifact_type=fields.choice("artifactType", ARTIFACT_TYPES, ArtifactType.UNKNOWN),
         task_type=fields.text("taskType"),
         tags=fields.map_of("tags", read_text),
@@ -83,35 +95,38 @@ def _read_default_protocol(fields: Fields) -> DefaultProtocol | None:
 
 def write_model(model: Model, mask: Collection[str] = MODEL_NAMES) -> bytes:
     """Write every field of a model, those outside ``mask`` as if they were empty."""
-    shown = {name: value for name, value in _fields_of(model) if name in mask}
-    return msgspec.json.encode(EMPTY_MODEL | {"URI": model.uri, "project": model.project} | shown)
+    return write_stored_model(stored_model(model), mask)
 
 
-def _fields_of(model: Model) -> list[tuple[str, object]]:
-    schema, protocol = model.prediction_schema, model.default_protocol
-    return [
-        ("URI", model.uri),
-        ("name", model.name),
-        ("version", model.version),
-        ("artifactType", model.artifact_type.value),
-        ("taskType", model.task_type),
-        ("tags", model.tags),
-        ("metrics", model.metrics),
-        ("creationTime", write_time(model.creation_time)),
-        ("predictionSchema", None if schema is None else msgspec.Raw(schema)),
-        ("project", model.project),
-        ("runtimeDefaults", None if protocol is None else {"defaultProtocol": protocol.value}),
-    ]
+def write_stored_model(model: StoredModel, mask: Collection[str]) -> bytes:
+    """Write a model as ``write_model`` does."""
+    uri, project, name, version, kind, task_type, tags, metrics, schema, protocol, created = model
+    written = WrittenModel(
+        uri,
+        name,
+        version,
+        kind,
+        task_type,
+        tags,
+        metrics,
+        created and _plain_time(created),
+        None if schema is None else msgspec.Raw(schema),
+        project,
+        None if protocol is None else {"defaultProtocol": protocol},
+    )
+    for hidden in HIDEABLE.difference(mask):
+        setattr(written, hidden, EMPTY_MODEL[hidden])
+    return _encoder.encode(written)
 
 
 def write_model_page(page: ModelPage, listing: ModelListing, mask: Collection[str]) -> bytes:
     """Write v1ModelMetadataListResponse, ending where the page outgrows its bytes."""
     return write_page(
         "models",
-        entries=(write_model(model, mask) for model in page.models),
+        entries=(write_stored_model(model, mask) for model in page.stored),
         more=page.more,
         token_behind=lambda index: write_token(
-            listing.position_of(page.models[index]), model_scope(listing)
+            listing.position_of(whole_model(page.stored[index])), model_scope(listing)
         ),
     )
 
@@ -127,8 +142,17 @@ def read_time(fields: Fields, name: str) -> datetime | None:
         raise BadRequest(fields.path(name), "expected a time as RFC 3339 writes it") from error
 
 
+def _plain_time(time: datetime) -> datetime | str | None:
+    """Return a time that msgspec writes as ``write_time`` does, in a third of the time.
+
+    It leaves out microseconds that are zero, and keeps any other offset than that of UTC.
+    """
+    is_plain = time.microsecond and time.utcoffset() == NO_OFFSET
+    return time if is_plain else write_time(time)
+
+
 def write_time(time: datetime | None) -> str | None:
     """Write a time as RFC 3339 in UTC, with microseconds."""
     if time is None:
         return None
-    return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    return f"{time.astimezone(UTC).isoformat(timespec='microseconds').removesuffix('+00:00')}Z"

@@ -7,6 +7,7 @@ from typing import TypeVar
 from urllib.parse import unquote_to_bytes
 
 from pinakes.catalog.listing import (
+    BY_URI,
     DEFAULT_PAGE_SIZE,
     MAX_PAGE_SIZE,
     Direction,
@@ -165,11 +166,10 @@ def _read_filters(parameters: Parameters) -> Condition | None:
 
 
 def _read_text_filters(parameters: Parameters) -> Sequence[Comparison]:
-    texts = {column: parameters.text(name) for name, column in TEXT_FILTERS.items()}
     return [
         Comparison(column, Operator.EQUAL, text)
-        for column, text in texts.items()
-        if text is not None
+        for name, column in TEXT_FILTERS.items()
+        if (text := parameters.text(name))
     ]
 
 
@@ -203,7 +203,9 @@ def _read_metric_filter(key: str, text: str) -> Comparison:
 
 def _read_order(parameters: Parameters) -> tuple[Order, ...]:
     text = (parameters.text("orderBy") or "").strip()
-    order = [_read_order_item(item) for item in text.split(",")] if text else []
+    if not text:
+        return BY_URI
+    order = [_read_order_item(item) for item in text.split(",")]
     columns = [item.column for item in order]
     if len(set(columns)) < len(columns):
         raise BadRequest("orderBy", "names a field twice")
@@ -226,7 +228,8 @@ def _read_order_item(item: str) -> Order:
 
 
 def _read_page_size(parameters: Parameters) -> int:
-    size = read_integer(parameters.text("pageSize") or "0", "pageSize")
+    text = parameters.text("pageSize")
+    size = read_integer(text, "pageSize") if text else 0
     if size not in INT32:
         raise BadRequest("pageSize", "is negative, or more than 32 bits hold")
     return min(size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
@@ -234,6 +237,8 @@ def _read_page_size(parameters: Parameters) -> int:
 
 def _decode(encoded: bytes, path: str) -> str:
     try:
+        if encoded.isalnum():  # then nothing is encoded
+            return encoded.decode()
         return unquote_to_bytes(encoded.replace(b"+", b" ")).decode()
     except UnicodeDecodeError as error:
         raise BadRequest(path, f"is not UTF-8: {error.reason}") from error

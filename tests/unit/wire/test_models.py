@@ -10,6 +10,7 @@ import pytest
 from pinakes.catalog.errors import InvalidModel
 from pinakes.catalog.listing import PAGE_BYTES, ModelListing, ModelPage
 from pinakes.catalog.model import ArtifactType, DefaultProtocol, Model, PredictionSchema
+from pinakes.catalog.stored import stored_model
 from pinakes.wire.errors import BadRequest
 from pinakes.wire.models import read_model, write_model, write_model_page
 from pinakes.wire.names import MODEL_NAMES
@@ -292,7 +293,9 @@ def test_what_the_mask_leaves_out_is_written_as_empty_but_never_the_key() -> Non
 def test_a_page_ends_before_it_outgrows_its_bytes() -> None:
     schema = PredictionSchema(b'"' + b"x" * (PAGE_BYTES // 3) + b'"')
     models = [replace(FULL, uri=uri, prediction_schema=schema) for uri in "abcd"]
-    page = write_model_page(ModelPage(models, more=False), ModelListing(), MODEL_NAMES)
+    page = write_model_page(
+        ModelPage([*map(stored_model, models)], more=False), ModelListing(), MODEL_NAMES
+    )
     written = json.loads(page)
     assert [model["URI"] for model in written["models"]] == ["a", "b"]
     assert written["nextPageToken"]
@@ -301,7 +304,7 @@ def test_a_page_ends_before_it_outgrows_its_bytes() -> None:
 
 def test_a_page_is_never_empty_because_its_first_entry_is_large() -> None:
     schema = PredictionSchema(b'"' + b"x" * PAGE_BYTES + b'"')
-    page = ModelPage([replace(FULL, prediction_schema=schema)], more=False)
+    page = ModelPage([stored_model(replace(FULL, prediction_schema=schema))], more=False)
     written = json.loads(write_model_page(page, ModelListing(), MODEL_NAMES))
     assert len(written["models"]) == 1
     assert written["nextPageToken"] == ""

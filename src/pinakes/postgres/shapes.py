@@ -1,0 +1,171 @@
+"""Compose the SELECT of a page once for all listings of one shape.
+
+The shape of a listing is the same listing with marks for its values. Its SELECT is composed for the
+marks; where they end up tells where the values of any other listing of that shape belong. Composed
+anew each time it takes 85 us, this way 20 (of some 1,100 for a whole search).
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from itertools import count
+
+from pinakes.catalog.listing import ModelListing
+from pinakes.postgres.candidates import BEGINNING, comparisons
+from pinakes.postgres.pages import MAX_PROJECTS, select_page
+from pinakes.postgres.statement import Statement, Values, numbered
+from pinakes.postgres.values import name_of, windows_of
+from pinakes.postgres.where import Value
+from pinakes.query.conditions import (
+    Both,
+    Column,
+    Comparison,
+    Condition,
+    Either,
+    Field,
+    Metric,
+    Operator,
+    Tag,
+)
+
+MOST_SHAPES = 256
+"""Shapes that are remembered; users and pages ask in few."""
+
+Asked = Sequence[Comparison]
+Make = Callable[[ModelListing, Asked], Value]
+"""Makes a value of a statement, from a listing and its comparisons in their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """The SELECT of one shape, and how each of its values is made."""
+
+    statement: Statement
+    makes: Mapping[str, Make]
+
+    def values(self, listing: ModelListing) -> dict[str, Value]:
+        """Return the values for one listing of the shape."""
+        asked = [*comparisons(listing.condition)]
+        return {name: make(listing, asked) for name, make in self.makes.items()}
+
+
+class Selects:
+    """The SELECTs of the shapes that were asked for in one schema."""
+
+    def __init__(self, schema: str) -> None:
+        self._of_shape = lru_cache(MOST_SHAPES)(partial(_composed, schema=schema))
+
+    def of(self, listing: ModelListing) -> tuple[Statement, Values]:
+        """Return what ``select_page`` does, numbered."""
+        select = self._of_shape(shape_of(listing))
+        return select.statement, select.values(listing)
+
+
+def shape_of(listing: ModelListing) -> ModelListing:
+    """Put marks in the place of values; what a SELECT is composed by of these is left to see."""
+    marks = map(_mark, count())
+    condition, projects, after = listing.condition, listing.projects, listing.after
+    several = projects and range(min(len(projects), MAX_PROJECTS + 1))
+    return replace(
+        listing,
+        condition=condition and _marked(condition, marks),
+        projects=frozenset(next(marks) for _ in several) if several else projects,
+        after=after and tuple(next(marks) for _ in after),
+    )
+
+
+def _mark(number: int) -> str:
+    return f"\0{number}"  # no text that is asked for has a NUL
+
+
+def _marked(condition: Condition, marks: Iterator[str]) -> Condition:
+    match condition:
+        case Comparison(field, operator, value):
+            return Comparison(_marked_field(field, marks), operator, _marked_value(value, marks))
+        case Both(left, right):
+            return Both(_marked(left, marks), _marked(right, marks))
+        case Either(left, right):
+            return Either(_marked(left, marks), _marked(right, marks))
+
+
+def _marked_field(field: Field, marks: Iterator[str]) -> Field:
+    return field if isinstance(field, Column) else type(field)(next(marks))
+
+
+def _marked_value(value: str | float, marks: Iterator[str]) -> str | float:
+    mark = next(marks)
+    if not isinstance(value, str):
+        return float(mark[1:]) + 0.5  # no number of our own is broken
+    if not value:
+        return value
+    return mark.ljust(BEGINNING + 1) if len(value) >= BEGINNING else mark
+
+
+def _composed(shape: ModelListing, schema: str) -> Select:
+    text, marks = select_page(shape, schema)
+    makes = _makes(shape)
+    return Select(
+        numbered(text), {name: makes.get(_key(mark)) or _same(mark) for name, mark in marks.items()}
+    )
+
+
+def _makes(shape: ModelListing) -> dict[object, Make]:
+    """Return how to make anew what may be made of the marks of a shape."""
+    makes: dict[object, Make] = {}
+    for place, comparison in enumerate(comparisons(shape.condition)):
+        for derive in (_value, _alone, _beginning, _field_key, _field_name, _windows):
+            makes[_key(derive(comparison))] = _from_comparison(place, derive)
+    for place, mark in enumerate(shape.after or ()):
+        makes[mark] = _from_position(place)
+    if shape.projects is not None:
+        makes[_key(sorted(shape.projects))] = _projects
+    return makes
+
+
+def _key(value: Value) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _same(value: Value) -> Make:
+    """Make what depends on no mark."""
+    if not isinstance(value, int):
+        raise TypeError("a value of a SELECT is made in a way that its shape does not know")
+    return lambda _, __: value
+
+
+def _from_comparison(place: int, derive: Callable[[Comparison], Value]) -> Make:
+    return lambda _, asked: derive(asked[place])
+
+
+def _from_position(place: int) -> Make:
+    return lambda listing, _: (listing.after or ())[place]
+
+
+def _projects(listing: ModelListing, _: Asked) -> Value:
+    return sorted(listing.projects or ())
+
+
+def _value(comparison: Comparison) -> Value:
+    return comparison.value
+
+
+def _alone(comparison: Comparison) -> Value:
+    return [str(comparison.value)]
+
+
+def _beginning(comparison: Comparison) -> Value:
+    return str(comparison.value)[:BEGINNING]
+
+
+def _field_key(comparison: Comparison) -> Value:
+    field = comparison.field
+    return field.key if isinstance(field, Tag | Metric) else field.value
+
+
+def _field_name(comparison: Comparison) -> Value:
+    return name_of(comparison.field)
+
+
+def _windows(comparison: Comparison) -> Value:
+    is_part = comparison.operator is Operator.CONTAINS and comparison.value
+    return windows_of(name_of(comparison.field), str(comparison.value)) if is_part else ""
