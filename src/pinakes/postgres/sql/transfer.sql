@@ -1,6 +1,8 @@
--- Many keys are looked up one by one, in an index: "limit 1" and "offset 0" leave PostgreSQL no other
--- way. What it knows of a table while that is filled is old, and may be that it is empty; then it would
--- join each batch with all of the table (decision 0026).
+-- Many keys are looked up one by one, in the index that is in their order, whatever PostgreSQL believes
+-- of a table: what it knows while that is filled is old, and may be that it is empty (decision 0026).
+-- "limit 1" and "offset 0" keep it from joining a batch with all of the table. A key as the two ends of a
+-- range has an order, as one that is equal has not; and without sorting (insist_on_indexes) only one
+-- index has that order, where many others hold the columns of the key behind one of their own.
 
 -- name: begin_transfer
 -- What a transfer sets for its one transaction: its own work may take its time, a lock of somebody
@@ -16,6 +18,14 @@ from (
         ('DateStyle', 'ISO')
 ) as wanted (name, value)
 join pg_catalog.pg_settings using (name)
+
+-- name: insist_on_indexes
+-- For an import: look up in the index that is in the order asked for. Plans that must sort after all
+-- seem endless then, and are not to be compiled for that.
+select
+    pg_catalog.set_config('enable_sort', 'off', true),
+    pg_catalog.set_config('enable_seqscan', 'off', true),
+    pg_catalog.set_config('jit', 'off', true)
 
 -- name: transfer_time
 -- When the transaction began: the creation time of what comes without one.
@@ -71,7 +81,10 @@ cross join lateral (
         uri, project, name, version, artifact_type, task_type, tags, metrics, prediction_schema,
         default_protocol, creation_time
     from {schema}.models
-    where models.uri = key.uri and models.project = key.project
+    where
+        (models.uri, models.project) >= (key.uri, key.project)
+        and (models.uri, models.project) <= (key.uri, key.project)
+    order by uri, project
     limit 1
 ) as found
 
@@ -88,11 +101,19 @@ cross join lateral (
         creation_time
     from {schema}.runtime_metadata as runtime
     where
-        runtime.deployment_uid = key.deployment_uid
-        and runtime.predictor_name = key.predictor_name
-        and runtime.node_name = key.node_name
-        and runtime.model_uri = key.model_uri
-        and runtime.project = key.project
+        (
+            runtime.deployment_uid, runtime.predictor_name, runtime.node_name, runtime.model_uri,
+            runtime.project
+        ) >= (
+            key.deployment_uid, key.predictor_name, key.node_name, key.model_uri, key.project
+        )
+        and (
+            runtime.deployment_uid, runtime.predictor_name, runtime.node_name, runtime.model_uri,
+            runtime.project
+        ) <= (
+            key.deployment_uid, key.predictor_name, key.node_name, key.model_uri, key.project
+        )
+    order by deployment_uid, predictor_name, node_name, model_uri, project
     limit 1
 ) as found
 
@@ -156,7 +177,10 @@ from
     with ordinality as key (uri, project, place)
     cross join lateral (
         select * from {schema}.models
-        where models.uri = key.uri and models.project = key.project
+        where
+            (models.uri, models.project) >= (key.uri, key.project)
+            and (models.uri, models.project) <= (key.uri, key.project)
+        order by uri, project
         limit 1
     ) as models
 where not exists (
@@ -241,8 +265,10 @@ select
 from {schema}.models
 cross join lateral (
     select verb from {schema}.model_revisions as told
-    where told.uri = models.uri and told.project = models.project
-    order by serial desc
+    where
+        (told.uri, told.project) >= (models.uri, models.project)
+        and (told.uri, told.project) <= (models.uri, models.project)
+    order by uri desc, project desc, serial desc
     limit 1
 ) as last
 where last.verb = 'delete'
