@@ -37,28 +37,70 @@ select
     (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
     || '.' || '{schema}.models'::regclass::oid
 
+-- An export is written by PostgreSQL, a line of JSON a row: a text is escaped by to_json, what is JSON
+-- stands there as it is kept. No JSON holds the two characters that CSV would need, so that COPY gives
+-- it out unchanged; a row where it quotes all the same has a line end between its values.
+
 -- name: export_revisions
 -- All of history, in the order in which it was made.
-select verb, before, after, change_id::text, actor, door, request_id, changed_at
-from {schema}.model_revisions
-order by serial
+copy (
+    select
+        '{{"revision":{{"id":"' || change_id
+        || '","verb":' || to_json(verb)
+        || ',"actor":' || to_json(actor)
+        || ',"door":' || to_json(door)
+        || ',"requestId":' || to_json(request_id)
+        || ',"changedAt":"'
+        || to_char(changed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+        || '","before":' || coalesce(before::text, 'null')
+        || ',"after":' || coalesce(after::text, 'null') || '}}}}'
+    from {schema}.model_revisions
+    order by serial
+) to stdout (format csv, quote e'\x01', delimiter e'\x02')
 
 -- name: export_models
 -- Every model, by its key.
-select
-    uri, project, name, version, artifact_type, task_type, tags, metrics, prediction_schema,
-    default_protocol, creation_time
-from {schema}.models
-order by uri, project
+copy (
+    select
+        '{{"URI":' || to_json(uri)
+        || ',"name":' || to_json(name)
+        || ',"version":' || to_json(version)
+        || ',"artifactType":' || to_json(artifact_type)
+        || ',"taskType":' || to_json(task_type)
+        || ',"tags":' || tags::text
+        || ',"metrics":' || metrics::text
+        || ',"creationTime":"'
+        || to_char(creation_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+        || '","predictionSchema":' || coalesce(prediction_schema::text, 'null')
+        || ',"project":' || to_json(project)
+        || ',"runtimeDefaults":'
+        || coalesce('{{"defaultProtocol":' || to_json(default_protocol) || '}}', 'null') || '}}'
+    from {schema}.models
+    order by uri, project
+) to stdout (format csv, quote e'\x01', delimiter e'\x02')
 
 -- name: export_runtime
 -- All runtime metadata, by its key.
-select
-    model_uri, project, deployment_name, deployment_namespace, deployment_uid, deployment_type,
-    deployment_status, predictor_name, node_name, traffic, replicas, shadow, explainer,
-    creation_time
-from {schema}.runtime_metadata
-order by deployment_uid, predictor_name, node_name, model_uri, project
+copy (
+    select
+        '{{"runtimeMetadata":{{"modelUri":' || to_json(model_uri)
+        || ',"deploymentName":' || to_json(deployment_name)
+        || ',"deploymentNamespace":' || to_json(deployment_namespace)
+        || ',"deploymentKubernetesUid":' || to_json(deployment_uid)
+        || ',"predictorName":' || to_json(predictor_name)
+        || ',"nodeName":' || to_json(node_name)
+        || ',"deploymentStatus":' || to_json(deployment_status)
+        || ',"deploymentType":' || to_json(deployment_type)
+        || ',"traffic":"' || traffic
+        || '","shadow":' || to_json(shadow)
+        || ',"creationTime":"'
+        || to_char(creation_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+        || '","explainer":' || to_json(explainer)
+        || ',"replicas":"' || replicas
+        || '","project":' || to_json(project) || '}}}}'
+    from {schema}.runtime_metadata
+    order by deployment_uid, predictor_name, node_name, model_uri, project
+) to stdout (format csv, quote e'\x01', delimiter e'\x02')
 
 -- name: find_revisions
 -- Which of some changes history knows already, and whether this very transaction told it.
