@@ -249,6 +249,44 @@ def test_the_actor_is_who_runs_the_command_or_who_is_named(fresh_database: str) 
     assert verbs(fresh_database, IRIS.key) == [(Verb.CREATE, "carol", "import")]
 
 
+def test_an_actor_that_is_no_text_is_refused(database: str) -> None:
+    done = pinakes(database, "import", "--actor", "a\udcff", "-", stdin=HAND_WRITTEN)
+    assert (done.returncode, done.stderr) == (
+        2,
+        b"pinakes import: --actor is no text in UTF-8\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("reader", "told"),
+    [
+        (
+            "> /dev/full",
+            b"pinakes: the standard output cannot be written: No space left on device\n",
+        ),
+        ("| head -c 0", b""),
+    ],
+)
+def test_differences_that_nobody_takes_are_no_fault_of_the_file(
+    fresh_database: str, large_export: bytes, tmp_path: Path, reader: str, told: bytes
+) -> None:
+    file = tmp_path / "catalogue.ndjson"
+    file.write_bytes(large_export)
+    done = subprocess.run(
+        [
+            "/bin/bash",
+            "-c",
+            f'set -o pipefail; "$0" -m pinakes import --dry-run "$1" {reader}',
+            sys.executable,
+            str(file),
+        ],
+        env=clean_environment() | environment_of(fresh_database),
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, told)
+
+
 @pytest.fixture(scope="module")
 def large_export(postgres: str) -> bytes:
     conninfo = migrated(new_database(postgres))
