@@ -512,6 +512,7 @@ LOCKING = [
     "create function {schema}.one() returns integer language sql as 'select 1'",
     "create or replace function {schema}.two() returns integer language sql as 'select 2'",
     "create trigger t after insert on {schema}.others for each row execute function {schema}.f()",
+    "drop trigger g on {schema}.others",
     "insert into {schema}.others(id) values (3)",
     "update {schema}.others set id = 4",
     "delete from {schema}.others where id = 2",
@@ -551,7 +552,9 @@ def test_the_locks_that_are_told_are_those_that_postgresql_takes(
             "create table pinakes.others (id integer);"
             "alter table pinakes.others add constraint positive check (id > 0) not valid;"
             "create function pinakes.f() returns trigger language plpgsql"
-            " as 'begin return null; end'"
+            " as 'begin return null; end';"
+            "create trigger g after delete on pinakes.others for each row"
+            " execute function pinakes.f()"
         )
         connection.commit()
         connection.execute(for_schema(statement, SCHEMA))

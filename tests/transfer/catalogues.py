@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC
 
+import msgspec
 from hypothesis import strategies as st
 
 from conditions import models, texts
@@ -15,6 +16,7 @@ from pinakes.catalog.runtime import DeploymentStatus, DeploymentType, RuntimeMet
 from pinakes.catalog.store import Store
 from pinakes.catalog.stored import StoredRevision, stored_model
 from pinakes.wire.prediction_schema import DATA_TYPES, FEATURE_TYPES, read_prediction_schema
+from pinakes.wire.runtime import fields_of_runtime
 
 letters = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 
@@ -136,11 +138,45 @@ def revisions(draw: st.DrawFn) -> StoredRevision:
     )
     return StoredRevision(
         verb=verb.value,
-        before=None if verb is Verb.CREATE else stored_model(before),
-        after=None if verb is Verb.DELETE else stored_model(replace(after, project=before.project)),
+        uri="gs://a",
+        project=before.project,
+        before=None if verb is Verb.CREATE else past(before),
+        after=None if verb is Verb.DELETE else past(replace(after, project=before.project)),
         change_id=str(draw(st.uuids())),
         actor=draw(st.text(letters, max_size=4)),
         door="test",
         request_id=draw(st.text(letters, max_size=4)),
         changed_at=draw(times),
     )
+
+
+def past(model: Model) -> bytes:
+    """Return what history keeps of a model."""
+    row = stored_model(model)._asdict()
+    return msgspec.json.encode(row | {"prediction_schema": _raw(model.prediction_schema)})
+
+
+def line_of_revision(revision: StoredRevision) -> bytes:
+    return msgspec.json.encode(
+        {
+            "revision": {
+                "id": revision.change_id,
+                "verb": revision.verb,
+                "actor": revision.actor,
+                "door": revision.door,
+                "requestId": revision.request_id,
+                "changedAt": revision.changed_at,
+                "before": _raw(revision.before),
+                "after": _raw(revision.after),
+            }
+        }
+    )
+
+
+def line_of_runtime(runtime: RuntimeMetadata) -> bytes:
+    fields = dict(fields_of_runtime(runtime)) | {"project": runtime.project}
+    return msgspec.json.encode({"runtimeMetadata": fields})
+
+
+def _raw(text: bytes | None) -> msgspec.Raw:
+    return msgspec.Raw(text or b"null")

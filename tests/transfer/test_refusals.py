@@ -1,5 +1,6 @@
 """Files that are not imported: nothing of them is kept, and all that is wrong is told."""
 
+import bz2
 import gzip
 import json
 import lzma
@@ -166,13 +167,19 @@ def test_an_empty_file_is_one_that_was_not_written(fresh_database: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress])
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, bz2.compress])
 def test_a_compressed_file_is_told_as_such(
     fresh_database: str, export: bytes, pack: Callable[[bytes], bytes]
 ) -> None:
     done = pinakes(fresh_database, "import", "-", stdin=pack(export))
     assert done.returncode == 1
     assert b"the file is compressed: unpack it into a pipe, as with gunzip -c" in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_file_in_another_encoding_is_told_as_such(fresh_database: str, encoding: str) -> None:
+    with pytest.raises(UnreadableFormat, match="begins with a mark of its encoding"):
+        imported(fresh_database, f"{A}\n".encode(encoding))
 
 
 def test_a_database_without_a_catalogue_is_told_as_such(empty_database: str) -> None:

@@ -11,10 +11,23 @@ from hypothesis import HealthCheck, given, settings
 from parts import migrated, new_database
 from pinakes.catalog.model import Model
 from pinakes.catalog.revision import Change
+from pinakes.catalog.runtime import RuntimeMetadata
 from pinakes.postgres.store import PostgresStore
-from transfer.catalogues import Event, events, happen
+from pinakes.wire.models import write_model
+from pinakes.wire.prediction_schema import read_prediction_schema
+from transfer.catalogues import (
+    Event,
+    Write,
+    events,
+    happen,
+    line_of_runtime,
+    runtime,
+    whole_models,
+)
 from transfer.commands import exported, history, imported, lines, pinakes, tell
 
+FEATURE = {"name": "x", "type": "REAL"}
+SCHEMA = read_prediction_schema({"requests": [FEATURE], "responses": [FEATURE]}, "")
 EMPTY = "truncate pinakes.models, pinakes.model_revisions, pinakes.runtime_metadata"
 
 
@@ -50,6 +63,44 @@ def test_any_catalogue_makes_the_round_trip_byte_by_byte(
     again = imported(second, text)
     assert (again.models.created, again.models.updated, again.told) == (0, 0, 0)
     assert exported(second) == text
+
+
+@given(model=whole_models(), serving=runtime())
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+def test_an_entry_is_exported_as_the_api_writes_it(
+    second: str, model: Model, serving: RuntimeMetadata
+) -> None:
+    with psycopg.connect(second) as connection:
+        connection.execute(EMPTY)
+    kept: list[Model] = []
+
+    async def story(store: PostgresStore) -> None:
+        await happen(store, [Write(model, "a"), serving])
+        [created] = await store.list_revisions(model.key)
+        assert created.after
+        kept.append(created.after)
+
+    tell(second, story)
+    text = exported(second).splitlines()
+    _, _, line, runtime_line, _ = (json.loads(one, parse_int=float) for one in text)
+    assert line == json.loads(write_model(kept[0]), parse_int=float)
+    expected = json.loads(line_of_runtime(serving))["runtimeMetadata"]
+    del expected["creationTime"], runtime_line["runtimeMetadata"]["creationTime"]
+    assert runtime_line["runtimeMetadata"] == expected
+
+
+def test_what_others_kept_on_several_lines_is_exported_on_one(fresh_database: str) -> None:
+    tell(fresh_database, lambda store: store.create_model(IRIS, Change(actor="a", door="test")))
+    several = json.dumps(json.loads(SCHEMA), indent=1).replace("\n", "\r\n")
+    with psycopg.connect(fresh_database) as connection:
+        connection.execute("update pinakes.models set prediction_schema = %s", [several])
+    _, _, line, _ = exported(fresh_database).splitlines()
+    assert json.loads(line)["predictionSchema"] == json.loads(SCHEMA)
+    assert b"\x01" not in exported(fresh_database)
 
 
 def test_the_commands_make_the_round_trip(fresh_database: str, second: str, tmp_path: Path) -> None:

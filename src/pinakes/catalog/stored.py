@@ -32,24 +32,18 @@ class StoredModel(NamedTuple):
 
 
 class StoredRevision(NamedTuple):
-    """A revision by its columns."""
+    """A revision by its columns; what the model was and became, byte for byte."""
 
     verb: str
-    before: StoredModel | None
-    after: StoredModel | None
+    uri: str
+    project: str
+    before: bytes | None
+    after: bytes | None
     change_id: str
     actor: str
     door: str
     request_id: str
     changed_at: datetime
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """Which model was changed. Raises ValueError where this tells of none."""
-        entry = self.after or self.before
-        if entry is None:
-            raise ValueError("a revision tells of a model")
-        return entry.key
 
 
 def stored_model(model: Model) -> StoredModel:

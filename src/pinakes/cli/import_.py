@@ -112,6 +112,8 @@ def run(arguments: argparse.Namespace) -> None:
     read = _read_server if arguments.from_api else _read_file
     try:
         outcome = read(arguments, settings, order, progress)
+    except _NotPrinted as stopped:
+        raise stopped.error from None
     finally:
         progress.clear()
     report.outcome(outcome)
@@ -121,6 +123,8 @@ def _check_usage(arguments: argparse.Namespace) -> None:
     """Refuse what does not go together."""
     if (arguments.file is None) is (arguments.from_api is None):
         raise WrongUsage("name either a FILE (- is standard input) or a server, with --from-api")
+    if not _is_text(arguments.actor):
+        raise WrongUsage("--actor is no text in UTF-8")
     for name in ("token_file", "ca_file", "state"):
         if getattr(arguments, name) and not arguments.from_api:
             raise WrongUsage(f"--{name.replace('_', '-')} goes with --from-api")
@@ -176,6 +180,15 @@ def _user() -> str:
         return f"uid {os.getuid()}"
 
 
+def _is_text(argument: str) -> bool:
+    """Tell a text from bytes that are none, which Python keeps as lone surrogates."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 @contextmanager
 def _opened(name: str) -> Generator[BinaryIO, None, None]:
     if name == "-":
@@ -211,6 +224,14 @@ def _kept(arguments: argparse.Namespace, progress: ProgressLine) -> str:
 def _ignore(_: Difference) -> None: ...
 
 
+class _NotPrinted(Exception):
+    """The standard output does not take what is printed, which is no fault of what is read."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 class _Report:
     """Prints what differs, while it is found, and what became of everything."""
 
@@ -221,6 +242,12 @@ class _Report:
     def difference(self, found: Difference) -> None:
         """Print a difference."""
         self._progress.clear()
+        try:
+            self._print(found)
+        except OSError as error:
+            raise _NotPrinted(error) from error
+
+    def _print(self, found: Difference) -> None:
         kind = "model" if found.kind is StoredModel else "runtime metadata"
         names = [json_path([name]) for name in found.fields]
         if self._as_json:

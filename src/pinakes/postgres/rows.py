@@ -143,7 +143,7 @@ def _model_revised(text: bytes) -> Model:
 
 
 def stored_model_of(row: Row) -> StoredModel:
-    """Read a row of ``export_models`` or ``find_models``; jsonb begins with its version."""
+    """Read a row of ``find_models``; jsonb begins with its version."""
     uri, project, name, version, kind, task_type, tags, metrics, schema, protocol, created = row
     return StoredModel(
         uri,
@@ -160,39 +160,6 @@ def stored_model_of(row: Row) -> StoredModel:
     )
 
 
-def stored_revision_of(row: Row) -> StoredRevision:
-    """Read a row of ``export_revisions``."""
-    verb, before, after, change_id, actor, door, request_id, changed_at = row
-    return StoredRevision(
-        verb,
-        before and _stored_revised(before),
-        after and _stored_revised(after),
-        change_id,
-        actor,
-        door,
-        request_id,
-        changed_at,
-    )
-
-
-def _stored_revised(text: bytes) -> StoredModel:
-    revised = _revised_model.decode(text)
-    schema = bytes(revised.prediction_schema)
-    return StoredModel(
-        revised.uri,
-        revised.project,
-        revised.name,
-        revised.version,
-        revised.artifact_type,
-        revised.task_type,
-        revised.tags,
-        revised.metrics,
-        None if schema == b"null" else schema,
-        revised.default_protocol,
-        revised.creation_time,
-    )
-
-
 def values_of_stored_model(model: StoredModel) -> dict[str, object]:
     """Return the columns of a model by name, in the order of ``copy_models``."""
     schema = model.prediction_schema
@@ -205,40 +172,8 @@ def values_of_stored_model(model: StoredModel) -> dict[str, object]:
 
 def values_of_stored_revision(revision: StoredRevision) -> tuple[object, ...]:
     """Return the columns of a revision in the order of ``copy_revisions``."""
-    verb, before, after, change_id, actor, door, request_id, changed_at = revision
-    uri, project = revision.key
-    return (
-        verb,
-        uri,
-        project,
-        before and _revised(before),
-        after and _revised(after),
-        change_id,
-        actor,
-        door,
-        request_id,
-        changed_at,
-    )
-
-
-def _revised(model: StoredModel) -> str:
-    """Write a model as a revision keeps it."""
-    revised = msgspec.json.encode(
-        RevisedModel(
-            model.uri,
-            model.project,
-            model.name,
-            model.version,
-            model.artifact_type,
-            model.task_type,
-            model.tags,
-            model.metrics,
-            msgspec.Raw(model.prediction_schema or b"null"),
-            model.default_protocol,
-            model.creation_time,
-        )
-    )
-    return revised.decode()
+    verb, uri, project, before, after, *by = revision
+    return verb, uri, project, before and before.decode(), after and after.decode(), *by
 
 
 def values_of_runtime(runtime: RuntimeMetadata) -> dict[str, object]:

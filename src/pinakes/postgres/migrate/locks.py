@@ -76,6 +76,7 @@ KINDS = [
         (rf"analyze {TABLE}$", Mode.SHARE_UPDATE_EXCLUSIVE),
         (r"create (?:or replace )?function (?P<function>[^\s(]+)", Mode.NONE),
         (rf"create trigger \w+ (?:before|after) [a-z ]+ on {TABLE} ", Mode.SHARE_ROW_EXCLUSIVE),
+        (rf"drop trigger (?:if exists )?\w+ on {TABLE}", Mode.ACCESS_EXCLUSIVE),
         (rf"(?:insert into|update|delete from) {TABLE} ?", Mode.ROW_EXCLUSIVE),
     ]
 ]

@@ -1,6 +1,8 @@
--- Many keys are looked up one by one, in an index: "limit 1" and "offset 0" leave PostgreSQL no other
--- way. What it knows of a table while that is filled is old, and may be that it is empty; then it would
--- join each batch with all of the table (decision 0026).
+-- Many keys are looked up one by one, in the index that is in their order, whatever PostgreSQL believes
+-- of a table: what it knows while that is filled is old, and may be that it is empty (decision 0026).
+-- "limit 1" and "offset 0" keep it from joining a batch with all of the table. A key as the two ends of a
+-- range has an order, as one that is equal has not; and without sorting (insist_on_indexes) only one
+-- index has that order, where many others hold the columns of the key behind one of their own.
 
 -- name: begin_transfer
 -- What a transfer sets for its one transaction: its own work may take its time, a lock of somebody
@@ -17,6 +19,14 @@ from (
 ) as wanted (name, value)
 join pg_catalog.pg_settings using (name)
 
+-- name: insist_on_indexes
+-- For an import: look up in the index that is in the order asked for. Plans that must sort after all
+-- seem endless then, and are not to be compiled for that.
+select
+    pg_catalog.set_config('enable_sort', 'off', true),
+    pg_catalog.set_config('enable_seqscan', 'off', true),
+    pg_catalog.set_config('jit', 'off', true)
+
 -- name: transfer_time
 -- When the transaction began: the creation time of what comes without one.
 select pg_catalog.now()
@@ -27,28 +37,70 @@ select
     (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
     || '.' || '{schema}.models'::regclass::oid
 
+-- An export is written by PostgreSQL, a line of JSON a row: a text is escaped by to_json, what is JSON
+-- stands there as it is kept. No JSON holds the two characters that CSV would need, so that COPY gives
+-- it out unchanged; a row where it quotes all the same has a line end between its values.
+
 -- name: export_revisions
 -- All of history, in the order in which it was made.
-select verb, before, after, change_id::text, actor, door, request_id, changed_at
-from {schema}.model_revisions
-order by serial
+copy (
+    select
+        '{{"revision":{{"id":"' || change_id
+        || '","verb":' || to_json(verb)
+        || ',"actor":' || to_json(actor)
+        || ',"door":' || to_json(door)
+        || ',"requestId":' || to_json(request_id)
+        || ',"changedAt":"'
+        || to_char(changed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+        || '","before":' || coalesce(before::text, 'null')
+        || ',"after":' || coalesce(after::text, 'null') || '}}}}'
+    from {schema}.model_revisions
+    order by serial
+) to stdout (format csv, quote e'\x01', delimiter e'\x02')
 
 -- name: export_models
 -- Every model, by its key.
-select
-    uri, project, name, version, artifact_type, task_type, tags, metrics, prediction_schema,
-    default_protocol, creation_time
-from {schema}.models
-order by uri, project
+copy (
+    select
+        '{{"URI":' || to_json(uri)
+        || ',"name":' || to_json(name)
+        || ',"version":' || to_json(version)
+        || ',"artifactType":' || to_json(artifact_type)
+        || ',"taskType":' || to_json(task_type)
+        || ',"tags":' || tags::text
+        || ',"metrics":' || metrics::text
+        || ',"creationTime":"'
+        || to_char(creation_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+        || '","predictionSchema":' || coalesce(prediction_schema::text, 'null')
+        || ',"project":' || to_json(project)
+        || ',"runtimeDefaults":'
+        || coalesce('{{"defaultProtocol":' || to_json(default_protocol) || '}}', 'null') || '}}'
+    from {schema}.models
+    order by uri, project
+) to stdout (format csv, quote e'\x01', delimiter e'\x02')
 
 -- name: export_runtime
 -- All runtime metadata, by its key.
-select
-    model_uri, project, deployment_name, deployment_namespace, deployment_uid, deployment_type,
-    deployment_status, predictor_name, node_name, traffic, replicas, shadow, explainer,
-    creation_time
-from {schema}.runtime_metadata
-order by deployment_uid, predictor_name, node_name, model_uri, project
+copy (
+    select
+        '{{"runtimeMetadata":{{"modelUri":' || to_json(model_uri)
+        || ',"deploymentName":' || to_json(deployment_name)
+        || ',"deploymentNamespace":' || to_json(deployment_namespace)
+        || ',"deploymentKubernetesUid":' || to_json(deployment_uid)
+        || ',"predictorName":' || to_json(predictor_name)
+        || ',"nodeName":' || to_json(node_name)
+        || ',"deploymentStatus":' || to_json(deployment_status)
+        || ',"deploymentType":' || to_json(deployment_type)
+        || ',"traffic":"' || traffic
+        || '","shadow":' || to_json(shadow)
+        || ',"creationTime":"'
+        || to_char(creation_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+        || '","explainer":' || to_json(explainer)
+        || ',"replicas":"' || replicas
+        || '","project":' || to_json(project) || '}}}}'
+    from {schema}.runtime_metadata
+    order by deployment_uid, predictor_name, node_name, model_uri, project
+) to stdout (format csv, quote e'\x01', delimiter e'\x02')
 
 -- name: find_revisions
 -- Which of some changes history knows already, and whether this very transaction told it.
@@ -71,7 +123,10 @@ cross join lateral (
         uri, project, name, version, artifact_type, task_type, tags, metrics, prediction_schema,
         default_protocol, creation_time
     from {schema}.models
-    where models.uri = key.uri and models.project = key.project
+    where
+        (models.uri, models.project) >= (key.uri, key.project)
+        and (models.uri, models.project) <= (key.uri, key.project)
+    order by uri, project
     limit 1
 ) as found
 
@@ -88,11 +143,19 @@ cross join lateral (
         creation_time
     from {schema}.runtime_metadata as runtime
     where
-        runtime.deployment_uid = key.deployment_uid
-        and runtime.predictor_name = key.predictor_name
-        and runtime.node_name = key.node_name
-        and runtime.model_uri = key.model_uri
-        and runtime.project = key.project
+        (
+            runtime.deployment_uid, runtime.predictor_name, runtime.node_name, runtime.model_uri,
+            runtime.project
+        ) >= (
+            key.deployment_uid, key.predictor_name, key.node_name, key.model_uri, key.project
+        )
+        and (
+            runtime.deployment_uid, runtime.predictor_name, runtime.node_name, runtime.model_uri,
+            runtime.project
+        ) <= (
+            key.deployment_uid, key.predictor_name, key.node_name, key.model_uri, key.project
+        )
+    order by deployment_uid, predictor_name, node_name, model_uri, project
     limit 1
 ) as found
 
@@ -156,7 +219,10 @@ from
     with ordinality as key (uri, project, place)
     cross join lateral (
         select * from {schema}.models
-        where models.uri = key.uri and models.project = key.project
+        where
+            (models.uri, models.project) >= (key.uri, key.project)
+            and (models.uri, models.project) <= (key.uri, key.project)
+        order by uri, project
         limit 1
     ) as models
 where not exists (
@@ -241,8 +307,10 @@ select
 from {schema}.models
 cross join lateral (
     select verb from {schema}.model_revisions as told
-    where told.uri = models.uri and told.project = models.project
-    order by serial desc
+    where
+        (told.uri, told.project) >= (models.uri, models.project)
+        and (told.uri, told.project) <= (models.uri, models.project)
+    order by uri desc, project desc, serial desc
     limit 1
 ) as last
 where last.verb = 'delete'

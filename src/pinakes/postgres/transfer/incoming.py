@@ -55,6 +55,7 @@ async def incoming(
     Raises CatalogUnavailable, or TransferError.
     """
     async with transaction(conninfo, schema, read_only=order.is_dry) as session:
+        await session.run("insist_on_indexes", {})
         [(now,)] = await session.run("transfer_time", {})
         yield Incoming(session, order, now, outcome)
 

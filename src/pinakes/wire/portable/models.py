@@ -1,10 +1,10 @@
-"""The line of a model, and the models within that of a revision: read and written in bulk.
+"""The line of a model, read in bulk.
 
-Both ways say the same as ``wire.models``, which the tests hold them to, at a fifth of its cost.
-What is read here is in the very form that is written here; all else is left to ``wire.models``.
+Says the same as ``wire.models``, which the tests hold it to, at a fifth of its cost. What is read
+here is in the very form that is exported; all else is left to ``wire.models``.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -22,16 +22,12 @@ from pinakes.catalog.model import (
     DefaultProtocol,
 )
 from pinakes.catalog.stored import StoredModel
-from pinakes.wire.models import write_time
 from pinakes.wire.portable.schemas import is_canonical
 
 Key = Annotated[str, Meta(max_length=MAX_KEY)]
 
 ARTIFACT_TYPES = frozenset(value.value for value in ArtifactType)
 PROTOCOLS = frozenset(value.value for value in DefaultProtocol)
-
-NOTHING = msgspec.Raw(b"null")
-NO_OFFSET = timedelta(0)
 
 _times = msgspec.json.Decoder(Annotated[datetime, Meta(tz=True)])
 
@@ -56,33 +52,6 @@ class ModelLine(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     schema: msgspec.Raw = field(name="predictionSchema")
     project: Annotated[str, Meta(min_length=1, max_length=MAX_PROJECT)]
     defaults: RuntimeDefaults | None = field(name="runtimeDefaults")
-
-
-def line_of(model: StoredModel) -> ModelLine:
-    """Return what is written of a model."""
-    uri, project, name, version, kind, task_type, tags, metrics, schema, protocol, created = model
-    return ModelLine(
-        uri,
-        name,
-        version,
-        kind,
-        task_type,
-        tags,
-        metrics,
-        write_raw_time(created) if created else NOTHING,
-        msgspec.Raw(schema) if schema else NOTHING,
-        project,
-        RuntimeDefaults(protocol) if protocol else None,
-    )
-
-
-def write_raw_time(time: datetime) -> msgspec.Raw:
-    """Write a time as ``write_time`` does.
-
-    msgspec leaves out microseconds that are zero, and keeps any other offset than that of UTC.
-    """
-    is_plain = time.microsecond and time.utcoffset() == NO_OFFSET
-    return msgspec.Raw(msgspec.json.encode(time if is_plain else write_time(time)))
 
 
 def read_raw_time(text: msgspec.Raw) -> datetime | None:

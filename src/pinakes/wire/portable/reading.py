@@ -1,5 +1,6 @@
 """Read a portable catalogue, a batch at a time, and find everything that is wrong with it."""
 
+import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, assert_never
@@ -21,8 +22,11 @@ MAX_PROBLEMS = 100
 """So many are told; the others are counted."""
 
 
-COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ")
-"""How files begin that gzip, zstd and xz make."""
+COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ", b"BZh", b"PK\x03\x04")
+"""How files begin that gzip, zstd, xz, bzip2 and zip make."""
+
+MARKED = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""How files begin that other systems made of text."""
 
 
 class UnreadableFormat(Exception):
@@ -104,6 +108,11 @@ class PortableReader:
             raise UnreadableFormat(
                 "the file is compressed: unpack it into a pipe, as with"
                 " gunzip -c FILE | pinakes import -"
+            )
+        if self._number == 1 and line.startswith(MARKED):
+            raise UnreadableFormat(
+                "the file begins with a mark of its encoding: make it UTF-8 without one, as with"
+                " iconv -f UTF-16 -t UTF-8, or tail -c +4 where it is UTF-8 already"
             )
         if not line.strip():
             return 0

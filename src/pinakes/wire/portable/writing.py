@@ -1,9 +1,10 @@
-"""Write a portable catalogue: a header, the entries, and a manifest of them."""
+"""Write a portable catalogue: a header, the lines of its entries, and a manifest of them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
-from pinakes.wire.portable.lines import Entry, write_line
-from pinakes.wire.portable.manifest import FORMAT, Header, Kind, Manifest, Sections, Tally
+import msgspec
+
+from pinakes.wire.portable.manifest import FORMAT, Kind, Sections, Tally
 
 
 class PortableWriter:
@@ -16,11 +17,10 @@ class PortableWriter:
     def __init__(self, write: Callable[[bytes], object]) -> None:
         self._write = write
         self._tally = Tally()
-        write(write_line(Header(FORMAT)))
+        write(_line("export", {"format": FORMAT}))
 
-    def add(self, kind: Kind, entries: Iterable[Entry]) -> None:
-        """Write entries of a kind, which come in the order of their keys."""
-        lines = [write_line(entry) for entry in entries]
+    def add(self, kind: Kind, lines: Sequence[bytes]) -> None:
+        """Write lines of a kind, each with its end, which come in the order of their keys."""
         text = b"".join(lines)
         self._tally.add(kind, text, len(lines))
         self._write(text)
@@ -28,5 +28,9 @@ class PortableWriter:
     def finish(self) -> Sections:
         """Write the manifest, and return what it says."""
         sections = self._tally.sections()
-        self._write(write_line(Manifest(sections)))
+        self._write(_line("manifest", {kind.value: told for kind, told in sections.items()}))
         return sections
+
+
+def _line(name: str, value: object) -> bytes:
+    return msgspec.json.encode({name: value}) + b"\n"
