@@ -2,6 +2,8 @@
 
 import json
 import re
+import shlex
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -17,7 +19,8 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from cluster.command import secret_command
-from cluster.helm import CHART, PINNED, Manifest, notes
+from cluster.helm import CHART, PINNED, Manifest, notes, only, render
+from cluster.kubectl import MISSING
 from cluster.kubelet import Files, Node, Pod
 from cluster.pods import pods
 from cluster.schemas import NEWEST_KUBERNETES, faults
@@ -293,6 +296,36 @@ def in_the_pod(pod: Pod, command: str) -> Pod:
     """Return a pod whose container runs another command, as ``kubectl exec`` has it."""
     [container] = pod["containers"]
     return pod | {"containers": [container | {"command": command.split()}]}
+
+
+# The trial
+
+
+def test_a_trial_that_lets_go_of_its_data_is_else_the_same(tmp_path: Path) -> None:
+    trial = yaml.safe_load((EXAMPLES / "kubernetes" / "trial.yaml").read_text())
+    deployment = only(render(trial), "Deployment")
+    stopped = patched(deployment, tmp_path / "deployment.yaml")
+    [server] = deployment["spec"]["template"]["spec"]["containers"]
+    assert server["image"].endswith("-embedded")
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        del server[probe]
+    server["command"] = ["sleep", "infinity"]
+    assert stopped == deployment
+
+
+def patched(deployment: Manifest, file: Path) -> Manifest:
+    """Return a Deployment as the guide patches it."""
+    kubectl = shutil.which("kubectl")
+    if kubectl is None:
+        pytest.skip(MISSING)
+    file.write_text(yaml.safe_dump(deployment))
+    trial = section(KUBERNETES, "A trial, without a PostgreSQL")
+    [block] = [block for block in blocks(trial, "sh") if "kubectl patch" in block]
+    words = shlex.split(block)
+    patch = words[words.index("--patch") + 1]
+    command = [kubectl, "patch", "--local", f"--filename={file}", f"--patch={patch}", "-o", "yaml"]
+    done = subprocess.run(command, check=True, capture_output=True)
+    return yaml.safe_load(done.stdout)
 
 
 # The certificate and the roles of Zalando's operator
