@@ -2,6 +2,8 @@
 
 import json
 import re
+import shlex
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -17,13 +19,14 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from cluster.command import secret_command
-from cluster.helm import CHART, PINNED, Manifest, notes
+from cluster.helm import CHART, PINNED, Manifest, notes, only, render
+from cluster.kubectl import MISSING
 from cluster.kubelet import Files, Node, Pod
 from cluster.pods import pods
 from cluster.schemas import NEWEST_KUBERNETES, faults
 from cluster.test_running import await_ready, register
 from docs.guides import EXAMPLES, GUIDES, Followed, commands, runnable, start
-from docs.pages import blocks, marked, page, section
+from docs.pages import HOW_TO, blocks, marked, page, section
 from doctor.ward import run_doctor
 from parts import SCHEMA, environment_of, migrated, new_database
 from pinakes.doctor.checks import CHECKS
@@ -196,17 +199,12 @@ def secrets_of(pod: Pod) -> set[str]:
 def files() -> Files:
     """Return what lies beside the checkout: certificates of whoever may need one."""
     authority = Authority.root("root")
-    client, server = (
-        authority.issue("pinakes"),
-        authority.issue("server", "pinakes-db.postgres.svc"),
-    )
+    client = authority.issue("pinakes")
     return {
         "ca.crt": authority.pem,
         "global-bundle.pem": authority.pem,
         "client.crt": client.certificate,
         "client.key": client.key,
-        "tls.crt": server.certificate,
-        "tls.key": server.key,
         "bucket.env": b"ACCESS_KEY_ID=key\nACCESS_SECRET_KEY=secret\n",
     }
 
@@ -300,7 +298,58 @@ def in_the_pod(pod: Pod, command: str) -> Pod:
     return pod | {"containers": [container | {"command": command.split()}]}
 
 
-# The roles of Zalando's operator
+# The trial
+
+
+def test_a_trial_that_lets_go_of_its_data_is_else_the_same(tmp_path: Path) -> None:
+    trial = yaml.safe_load((EXAMPLES / "kubernetes" / "trial.yaml").read_text())
+    deployment = only(render(trial), "Deployment")
+    stopped = patched(deployment, tmp_path / "deployment.yaml")
+    [server] = deployment["spec"]["template"]["spec"]["containers"]
+    assert server["image"].endswith("-embedded")
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        del server[probe]
+    server["command"] = ["sleep", "infinity"]
+    assert stopped == deployment
+
+
+def patched(deployment: Manifest, file: Path) -> Manifest:
+    """Return a Deployment as the guide patches it."""
+    kubectl = shutil.which("kubectl")
+    if kubectl is None:
+        pytest.skip(MISSING)
+    file.write_text(yaml.safe_dump(deployment))
+    trial = section(KUBERNETES, "A trial, without a PostgreSQL")
+    [block] = [block for block in blocks(trial, "sh") if "kubectl patch" in block]
+    words = shlex.split(block)
+    patch = words[words.index("--patch") + 1]
+    command = [kubectl, "patch", "--local", f"--filename={file}", f"--patch={patch}", "-o", "yaml"]
+    done = subprocess.run(command, check=True, capture_output=True)
+    return yaml.safe_load(done.stdout)
+
+
+# The certificate and the roles of Zalando's operator
+
+
+def test_the_certificate_has_the_names_of_both_services_and_who_signed_it_stays_away(
+    tmp_path: Path,
+) -> None:
+    followed = start(tmp_path, {}, *made_by_operators())
+    for block in runnable(HOW_TO / "install-zalando.md"):
+        followed.run(block, PASSWORD)
+    names = ("pinakes-db.postgres.svc", "pinakes-db-pooler.postgres.svc", "other.postgres.svc")
+    assert [is_vouched_for(name, tmp_path) for name in names] == [True, True, False]
+    assert (tmp_path / "ca.key").exists()
+    in_cluster = followed.secrets("postgres")["pinakes-db-tls"]
+    assert in_cluster.keys() == {"tls.crt", "tls.key", "ca.crt"}
+
+
+def is_vouched_for(name: str, place: Path) -> bool:
+    """Say whether who trusts ca.crt, to the letter of the standard, trusts tls.crt under a name."""
+    command = ["openssl", "verify", "-x509_strict", "-CAfile", "ca.crt", "-verify_hostname", name]
+    done = subprocess.run([*command, "tls.crt"], cwd=place, check=False, capture_output=True)
+    return done.returncode == 0
+
 
 OWNER, WRITER = "metadata_owner_user", "metadata_writer_user"
 AS_THE_OPERATOR_MAKES_THEM = f"""
