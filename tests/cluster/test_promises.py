@@ -175,7 +175,7 @@ def test_it_is_called_by_the_names_of_service_and_ingress() -> None:
     ]
 
 
-def test_health_and_metrics_cannot_be_reached_through_the_ingress() -> None:
+def test_the_admin_port_cannot_be_reached_through_the_ingress() -> None:
     rendered = render(EVERYTHING)
     service = only(rendered, "Service", "server")
     assert [port["targetPort"] for port in service["spec"]["ports"]] == ["api"]

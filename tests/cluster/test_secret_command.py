@@ -129,10 +129,12 @@ def test_where_nobody_can_be_asked_the_other_ways_are_told() -> None:
     assert "use --password-file, or --no-password" in refused("create", *WHERE)
 
 
-def test_without_an_authority_it_is_noted_that_nobody_verifies(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", ["", "disable", "allow", "prefer", "require"])
+def test_without_an_authority_it_is_noted_that_nobody_verifies(tmp_path: Path, mode: str) -> None:
     (tmp_path / "ca.crt").write_bytes(ROOT.pem)
     ca = ("--ca-file", str(tmp_path / "ca.crt"))
-    assert b"nobody verifies" in secret_command("create", *WHERE, "--no-password").stderr
+    given = [f"--sslmode={mode}"] if mode else []
+    assert b"nobody verifies" in secret_command("create", *WHERE, *given, "--no-password").stderr
     assert not secret_command("create", *WHERE, "--no-password", *ca).stderr
 
 

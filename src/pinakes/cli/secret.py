@@ -126,9 +126,11 @@ TO_A_TERMINAL = (
 )
 NOTHING_PIPED = "nothing is piped in for {option}, and what is typed would be seen"
 NOTHING_CAME = "nothing came in: what stands before the pipe may have failed"
+VERIFYING = {SslMode.VERIFY_CA.value, SslMode.VERIFY_FULL.value}
+
 UNVERIFIED = (
-    "note: nobody verifies which server this is. With the certificate of its authority (--ca-file)"
-    " that is done"
+    "note: nobody verifies which server this is. With the certificate of its authority (--ca-file),"
+    " and no --sslmode, that is done"
 )
 
 
@@ -261,7 +263,7 @@ def _print_secret(arguments: argparse.Namespace, told: Login) -> None:
     origin = login.origin if values.get(PASSWORD) == login.values.get(PASSWORD) else None
     secret = page_manifest(arguments.name, arguments.namespace, Login(values, ca, origin))
     print(write_manifest(secret), end="")
-    if secret.files["sslmode"] == SslMode.REQUIRE.value.encode() and ca is None:
+    if secret.files["sslmode"].decode() not in VERIFYING and ca is None:
         print(UNVERIFIED, file=sys.stderr)
 
 
