@@ -30,11 +30,14 @@ def test_a_statement_can_be_planned_and_names_its_schema(pathless_database: str,
     statement = STATEMENTS[name]
     names = re.findall(r"%\((\w+)\)s", statement.decode())
     with psycopg.connect(pathless_database) as connection:
-        connection.execute(b"explain " + _without_comment(statement), dict.fromkeys(names))
+        connection.execute(b"explain " + _query_of(statement), dict.fromkeys(names))
 
 
-def _without_comment(statement: bytes) -> bytes:
-    return re.sub(rb"(?m)^--.*\n", b"", statement)
+def _query_of(statement: bytes) -> bytes:
+    """Return the statement itself, or the query whose rows it copies out."""
+    uncommented = re.sub(rb"(?m)^--.*\n", b"", statement)
+    copied = re.fullmatch(rb"\s*copy \((.*)\) to stdout \(.*\)\s*", uncommented, re.DOTALL)
+    return copied[1] if copied else uncommented
 
 
 def test_every_statement_is_described() -> None:
