@@ -11,6 +11,7 @@ import psycopg
 
 from pinakes.catalog.errors import CatalogError
 from pinakes.postgres.channel import Channel
+from pinakes.postgres.deadline import Deadline
 
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 1.0
@@ -130,7 +131,7 @@ class Channels:
         self._make_more()
         began_at = time.monotonic()
         try:
-            async with asyncio.timeout(seconds):
+            with Deadline(seconds, TimeoutError):
                 return await waiter
         except BaseException:
             self._leave_queue(waiter)
