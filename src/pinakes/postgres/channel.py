@@ -143,16 +143,19 @@ class Channel:
         await self._connection.close()
 
     async def _run(self, statement: Statement, values: Values, bounds: Bounds | None) -> _Reading:
-        is_prepared = statement.is_fixed and self._may_prepare
-        run = self._run_prepared if is_prepared else self._run_unprepared
         arguments = statement.arranged(values)
+        if not (statement.is_fixed and self._may_prepare):
+            return await self._run_unprepared(statement.text, arguments, bounds)
+        made_before = self._prepared.made
         try:
-            return await run(statement.text, arguments, bounds)
+            return await self._run_prepared(statement.text, arguments, bounds)
         except psycopg.Error as error:
-            if not is_prepared or error.sqlstate not in OUTDATED:
+            if error.sqlstate not in OUTDATED:
                 raise
-        self._prepared.clear()
-        return await run(statement.text, arguments, bounds)
+            self._prepared.clear()
+            if self._prepared.made > made_before:  # what is new is not outdated
+                raise
+        return await self._run_prepared(statement.text, arguments, bounds)
 
     async def _run_unprepared(
         self, text: bytes, arguments: Sequence[object], bounds: Bounds | None
