@@ -82,7 +82,7 @@ def test_the_select_of_a_shape_is_the_one_composed_for_the_listing(
     selects = Selects(SCHEMA)
     for listing in pair:
         text, bound = select_page(listing, SCHEMA)
-        assert selects.of(listing) == (numbered(text), bound)
+        assert selects.of(listing) == (numbered(text, is_fixed=True), bound)
 
 
 def test_listings_that_differ_in_their_values_have_one_shape() -> None:

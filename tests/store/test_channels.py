@@ -12,6 +12,7 @@ import uvloop
 from pinakes.catalog.errors import CatalogUnavailable
 from pinakes.postgres.channel import Bounds
 from pinakes.postgres.pool import MAX_CONNECTIONS, MAX_WAITING, Pool
+from pinakes.postgres.prepared import MOST_PREPARED
 from pinakes.postgres.statement import numbered
 from pooler import pgbouncer, with_pgbouncer
 
@@ -162,6 +163,21 @@ def test_statements_are_prepared_where_the_server_is_asked_itself(
         return await ask(pool, b"select string_agg(statement, ';') from pg_prepared_statements")
 
     assert play(story) == "select $1::int + 1"
+
+
+def test_of_what_is_prepared_that_of_no_use_for_longest_is_forgotten(play: Play) -> None:
+    async def story(pool: Pool) -> None:
+        for number in range(2 * MOST_PREPARED):
+            assert await ask(pool, b"select 'often'", is_fixed=True) == "often"
+            assert await ask(pool, b"select %d" % number, is_fixed=True) == number
+        kept = (
+            b"select string_agg(statement, ';' order by prepare_time) from pg_prepared_statements"
+        )
+        newest = range(MOST_PREPARED + 1, 2 * MOST_PREPARED)
+        statements = ["select 'often'", *(f"select {number}" for number in newest)]
+        assert await ask(pool, kept) == ";".join(statements)
+
+    play(story)
 
 
 @with_pgbouncer

@@ -8,7 +8,6 @@ performance.md``). Nothing else may use the connection meanwhile.
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from itertools import count
 from typing import NamedTuple
 
 import psycopg
@@ -19,6 +18,7 @@ from psycopg.pq import ExecStatus, Format
 from psycopg.pq.abc import PGresult
 
 from pinakes.postgres.hosts import Connection
+from pinakes.postgres.prepared import Prepared
 from pinakes.postgres.rows import Row
 from pinakes.postgres.statement import Statement, Values
 
@@ -109,8 +109,7 @@ class Channel:
         self._socket = connection.pgconn.socket
         self._transformer: abc.Transformer = adapt.Transformer(connection)
         self._may_prepare = not is_pooled
-        self._prepared: dict[tuple[bytes, Sequence[int]], bytes] = {}
-        self._numbers = count()
+        self._prepared = Prepared()
         self._reading: _Reading | None = None
         self._stopping: asyncio.Task[None] | None = None
         self._is_writing = False
@@ -144,16 +143,19 @@ class Channel:
         await self._connection.close()
 
     async def _run(self, statement: Statement, values: Values, bounds: Bounds | None) -> _Reading:
-        is_prepared = statement.is_fixed and self._may_prepare
-        run = self._run_prepared if is_prepared else self._run_unprepared
         arguments = statement.arranged(values)
+        if not (statement.is_fixed and self._may_prepare):
+            return await self._run_unprepared(statement.text, arguments, bounds)
+        made_before = self._prepared.made
         try:
-            return await run(statement.text, arguments, bounds)
+            return await self._run_prepared(statement.text, arguments, bounds)
         except psycopg.Error as error:
-            if not is_prepared or error.sqlstate not in OUTDATED:
+            if error.sqlstate not in OUTDATED:
                 raise
-        self._prepared.clear()
-        return await run(statement.text, arguments, bounds)
+            self._prepared.clear()
+            if self._prepared.made > made_before:  # what is new is not outdated
+                raise
+        return await self._run_prepared(statement.text, arguments, bounds)
 
     async def _run_unprepared(
         self, text: bytes, arguments: Sequence[object], bounds: Bounds | None
@@ -167,15 +169,17 @@ class Channel:
         self, text: bytes, arguments: Sequence[object], bounds: Bounds | None
     ) -> _Reading:
         sent, types, formats = self._dumped(arguments)
-        name = self._prepared.get((text, types)) or await self._prepare(text, types)
+        name = self._prepared.name_of((text, types)) or await self._prepare(text, types)
         return await self._ask(
             lambda: self._pgconn.send_query_prepared(name, sent, formats), bounds
         )
 
     async def _prepare(self, text: bytes, types: Sequence[int]) -> bytes:
-        name = b"pinakes_%d" % next(self._numbers)
+        if surplus := self._prepared.pop_surplus():
+            await self._ask(lambda: self._pgconn.send_query(b"deallocate " + surplus), None)
+        name = self._prepared.new_name()
         await self._ask(lambda: self._pgconn.send_prepare(name, text, types), None)
-        self._prepared[text, types] = name
+        self._prepared.add((text, types), name)
         return name
 
     def _dumped(

@@ -11,6 +11,7 @@ import psycopg
 
 from pinakes.catalog.errors import CatalogError
 from pinakes.postgres.channel import Channel
+from pinakes.postgres.deadline import Deadline
 
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 1.0
@@ -75,18 +76,25 @@ class Channels:
 
         Raises TimeoutError where none is to be had in time, QueueFull where too many wait.
         """
+        if channel := self.take_idle():
+            return channel
         self.tally.requests += 1
-        while self._idle:
-            channel = self._idle.pop()
-            if channel.is_usable:
-                self._lent += 1
-                return channel
-            self._retire(channel)
         try:
             return await self._wait(seconds)
         except (TimeoutError, QueueFull):
             self.tally.failures += 1
             raise
+
+    def take_idle(self) -> Channel | None:
+        """Take a channel that waits for a request, if one does."""
+        while self._idle:
+            channel = self._idle.pop()
+            if channel.is_usable:
+                self.tally.requests += 1
+                self._lent += 1
+                return channel
+            self._retire(channel)
+        return None
 
     def give_back(self, channel: Channel) -> None:
         """Let the next one have a channel, if it is still good."""
@@ -123,7 +131,7 @@ class Channels:
         self._make_more()
         began_at = time.monotonic()
         try:
-            async with asyncio.timeout(seconds):
+            with Deadline(seconds, TimeoutError):
                 return await waiter
         except BaseException:
             self._leave_queue(waiter)

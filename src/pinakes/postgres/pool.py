@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Protocol, Self
@@ -170,7 +170,7 @@ class Pool:
 
         Raises CatalogUnavailable where none is to be had in time, and says why.
         """
-        return _Loan(partial(self._lend, tested=tested), self._channels.give_back)
+        return _Loan(self._channels, self._lend, tested=tested)
 
     async def _lend(self, *, tested: bool) -> Channel:
         if self._logins.unreadable and not self._logins.have_worked:
@@ -262,23 +262,27 @@ class Pool:
             raise
 
 
+class _Lend(Protocol):
+    async def __call__(self, *, tested: bool) -> Channel: ...
+
+
 class _Loan(AbstractAsyncContextManager[Channel]):
     """A channel for as long as a block runs; no generator, which would cost four times as much."""
 
-    def __init__(
-        self, take: Callable[[], Awaitable[Channel]], give_back: Callable[[Channel], None]
-    ) -> None:
-        self._take = take
-        self._give_back = give_back
+    def __init__(self, channels: Channels, lend: _Lend, *, tested: bool) -> None:
+        self._channels = channels
+        self._lend = lend
+        self._tested = tested
 
     @override
     async def __aenter__(self) -> Channel:
-        self._channel = await self._take()
+        idle = None if self._tested else self._channels.take_idle()
+        self._channel = idle or await self._lend(tested=self._tested)
         return self._channel
 
     @override
     async def __aexit__(self, *_: object) -> None:
-        self._give_back(self._channel)
+        self._channels.give_back(self._channel)
 
 
 class _Bytes(Loader):

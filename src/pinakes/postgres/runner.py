@@ -3,14 +3,14 @@
 import asyncio
 import random
 import sys
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import Any, TypeVar
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from psycopg.errors import UniqueViolation
 
 from pinakes.catalog.errors import CatalogUnavailable
 from pinakes.postgres.channel import Bounds, Found
+from pinakes.postgres.deadline import Deadline
 from pinakes.postgres.errors import AnswerLost, TakesNoWrites, TryAgain, in_catalogue_words
 from pinakes.postgres.pool import Connections
 from pinakes.postgres.slow import SlowSearches
@@ -22,9 +22,8 @@ ANSWER_SECONDS = 9.0
 AGAIN_SECONDS = 0.1
 SETTLE_SECONDS = 0.2
 
-Bounded = Callable[[], AbstractAsyncContextManager[None]]
+Bounded = Callable[[], AbstractContextManager[object]]
 """Bounds how long what runs inside may take."""
-Result = TypeVar("Result")
 
 UNBOUNDED = Bounds(sys.maxsize, sys.maxsize)
 
@@ -43,15 +42,18 @@ class Runner:
 
     async def read(self, statement: Statement, values: Values, bounds: Bounds = UNBOUNDED) -> Found:
         """Return rows; a read that failed for a reason that passes is repeated once."""
-        return await self._in_time(self._fetch_again(statement, values, bounds))
+        with _in_time():
+            return await self._fetch_again(statement, values, bounds)
 
     async def search(self, statement: Statement, values: Values, bounds: Bounds) -> Found:
         """Return rows as ``read`` does; few at a time may take long (decision 0028)."""
-        return await self._in_time(self._fetch_again(statement, values, bounds, self._slow.bounded))
+        with _in_time():
+            return await self._fetch_again(statement, values, bounds, self._slow.bounded)
 
     async def write(self, statement: Statement, values: Values) -> None:
         """Run a statement that may as well be run twice."""
-        await self._in_time(self._write(statement, values))
+        with _in_time():
+            await self._write(statement, values)
 
     async def change(self, statement: Statement, values: Values) -> int:
         """Change a model; return how many changed, which is one or none.
@@ -60,7 +62,8 @@ class Runner:
         cannot be known in time, the error says that the outcome is unknown.
         """
         try:
-            return await self._in_time(self._change(statement, values))
+            with _in_time():
+                return await self._change(statement, values)
         except AnswerLost as error:
             raise CatalogUnavailable(f"{error}; whether the change was made is unknown") from error
 
@@ -137,14 +140,15 @@ class Runner:
         *,
         tested: bool = False,
     ) -> Found:
-        async with self._connections.connection(tested=tested) as channel, bounded():
-            with in_catalogue_words():
+        async with self._connections.connection(tested=tested) as channel:
+            with bounded(), in_catalogue_words():
                 return await channel.fetch(statement, values, bounds)
 
-    async def _in_time(self, answer: Coroutine[Any, Any, Result]) -> Result:
-        """Wait for an answer, but no longer than promised; what is late is given up."""
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                return await answer
-        except TimeoutError as error:
-            raise AnswerLost("the database did not answer in time") from error
+
+def _in_time() -> Deadline:
+    """Let nothing inside take longer than promised; what is late is given up."""
+    return Deadline(ANSWER_SECONDS, _lost)
+
+
+def _lost() -> AnswerLost:
+    return AnswerLost("the database did not answer in time")

@@ -104,9 +104,10 @@ def _marked_value(value: str | float, marks: Iterator[str]) -> str | float:
 def _composed(shape: ModelListing, schema: str) -> Select:
     text, marks = select_page(shape, schema)
     makes = _makes(shape)
-    return Select(
-        numbered(text), {name: makes.get(_key(mark)) or _same(mark) for name, mark in marks.items()}
-    )
+    if not makes.keys() >= {_key(mark) for mark in marks.values()}:
+        raise TypeError("a value of a SELECT is made in a way that its shape does not know")
+    statement = numbered(text, is_fixed=True)
+    return Select(statement, {name: makes[_key(mark)] for name, mark in marks.items()})
 
 
 def _makes(shape: ModelListing) -> dict[object, Make]:
@@ -124,13 +125,6 @@ def _makes(shape: ModelListing) -> dict[object, Make]:
 
 def _key(value: Value) -> object:
     return tuple(value) if isinstance(value, list) else value
-
-
-def _same(value: Value) -> Make:
-    """Make what depends on no mark."""
-    if not isinstance(value, int):
-        raise TypeError("a value of a SELECT is made in a way that its shape does not know")
-    return lambda _, __: value
 
 
 def _from_comparison(place: int, derive: Callable[[Comparison], Value]) -> Make:

@@ -1,10 +1,11 @@
 """Bound what slow searches take of the connections, so that whoever asks for little is not kept."""
 
-import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from types import TracebackType
+
+from typing_extensions import override
 
 from pinakes.catalog.errors import CatalogUnavailable
+from pinakes.postgres.deadline import Deadline
 
 SLOW_SECONDS = 1.0
 """What runs longer is slow."""
@@ -21,23 +22,12 @@ class SlowSearches:
     def __init__(self) -> None:
         self._running = 0
 
-    @asynccontextmanager
-    async def bounded(self) -> AsyncGenerator[None]:
+    def bounded(self) -> Deadline:
         """Run a search to its end unless it is slow while too many others are.
 
         Raises CatalogUnavailable where it is.
         """
-        try:
-            async with asyncio.timeout(None) as clock:
-                slow = _Slow(self, clock)
-                timer = asyncio.get_running_loop().call_later(SLOW_SECONDS, slow.begin)
-                try:
-                    yield
-                finally:
-                    timer.cancel()
-                    slow.end()
-        except TimeoutError as error:
-            raise CatalogUnavailable(TOLD) from error
+        return _Search(self)
 
     def begin(self) -> bool:
         """Count one more, if there is room."""
@@ -50,19 +40,27 @@ class SlowSearches:
         self._running -= 1
 
 
-class _Slow:
+class _Search(Deadline):
     """One search: counted once it is slow, or stopped."""
 
-    def __init__(self, searches: SlowSearches, clock: asyncio.Timeout) -> None:
+    def __init__(self, searches: SlowSearches) -> None:
+        super().__init__(SLOW_SECONDS, lambda: CatalogUnavailable(TOLD))
         self._searches = searches
-        self._clock = clock
         self._is_counted = False
 
-    def begin(self) -> None:
+    @override
+    def on_time_up(self) -> None:
         self._is_counted = self._searches.begin()
         if not self._is_counted:
-            self._clock.reschedule(asyncio.get_running_loop().time())
+            super().on_time_up()
 
-    def end(self) -> None:
+    @override
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         if self._is_counted:
             self._searches.end()
+        super().__exit__(kind, error, at)

@@ -13,8 +13,8 @@ Values = Mapping[str, object]
 class Statement:
     """One statement; the names of its values stand in the order of their numbers.
 
-    ``is_fixed`` says that its text is always the same and its plan good for all values: such a
-    one is prepared once a connection. Any other is planned for the values of the day.
+    ``is_fixed`` says that it is asked again and its plan is good for all values: such a one is
+    prepared once a connection. Any other is planned for the values of the day.
     """
 
     text: bytes

@@ -43,13 +43,19 @@ Value = str | float | list[str]
 
 
 class Bindings:
-    """Values sent beside the statement, each under its own placeholder."""
+    """Values sent beside the statement, each under its own placeholder.
+
+    Whole numbers are ours, and stand in the statement itself: how many models are looked at is
+    what a plan depends on, also one that is made before the values are known.
+    """
 
     def __init__(self) -> None:
         self.values: dict[str, Value] = {}
 
     def add(self, value: Value) -> LiteralString:
         """Bind a value and return what stands for it in the statement."""
+        if isinstance(value, int):
+            return cast("LiteralString", str(int(value)))
         name = f"value_{len(self.values)}"
         self.values[name] = value
         return cast("LiteralString", f"%({name})s")  # of our own making, but for the number

@@ -6,6 +6,7 @@ See ``docs/reference/query-language.md``.
 """
 
 import re
+from functools import lru_cache
 
 from pinakes.query import fields
 from pinakes.query.conditions import (
@@ -27,11 +28,15 @@ MAX_DEPTH = 64
 MAX_COMPARISONS = 200
 """Comparisons in a query: what later walks the condition does so recursively."""
 
+KNOWN_QUERIES = 128
+"""Queries that are remembered: each page of a walk asks the same one again."""
+
 FIELDS = "URI, name, version, project, artifact_type, task_type, tags[key] or metrics[key]"
 BARE_KEY = re.compile(r"(?P<map>tags|metrics)\[(?P<key>[^\[\]]*)(?P<closed>\]?)", re.IGNORECASE)
 OPERATORS = {operator.value: operator for operator in Operator}
 
 
+@lru_cache(KNOWN_QUERIES)
 def parse(query: str) -> Condition:
     """``query := item ((AND | OR) item)* END``.
 
