@@ -1,11 +1,11 @@
-"""What people start: here, and only here, things are joined."""
+"""The servers that people start: here, and only here, their parts are joined."""
 
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import assert_never
@@ -26,18 +26,13 @@ from pinakes.bridge.follower import Follower, Following
 from pinakes.catalog.access import FULL_ACCESS, READ_ACCESS, Access
 from pinakes.catalog.errors import CatalogDisabled, CatalogUnavailable
 from pinakes.catalog.service import ModelCatalog
+from pinakes.database import DISABLED, connection_reader, migration_reader
 from pinakes.kubernetes.api_server import ApiServer
 from pinakes.kubernetes.pod import Pod
 from pinakes.mounted import UnusableError
-from pinakes.postgres.connection import (
-    CLIENT_TLS_DIRECTORY,
-    SECRET_DIRECTORY,
-    Configuration,
-    ConnectionReader,
-)
+from pinakes.postgres.connection import ConnectionReader
 from pinakes.postgres.embedded import EmbeddedPostgres
 from pinakes.postgres.expiry import expiry_readings
-from pinakes.postgres.files import PrivateFiles
 from pinakes.postgres.migrate import MigrationError, migrate
 from pinakes.postgres.passwords import PasswordSource, password_source
 from pinakes.postgres.pool import Connections, NoConnections, Pool
@@ -51,7 +46,6 @@ from pinakes.settings.database import (
     UnknownDatabase,
 )
 from pinakes.settings.environment import Settings
-from pinakes.settings.passwords import PasswordSettings
 from pinakes.telemetry import (
     DatabaseMigrated,
     EmbeddedServerDied,
@@ -68,11 +62,6 @@ MIGRATION_RETRY_SECONDS = 5.0
 """No sooner, for the last login may have been refused, and a server lock out who comes often."""
 DRAIN_SECONDS = 5.0
 """How long it takes until nobody in a cluster sends requests to a pod any more."""
-
-Description = Callable[[], Awaitable[str]]
-"""Says how to connect now. Raises CatalogError where that cannot be known."""
-
-DISABLED = "model metadata is disabled: METADATA_PG_ENABLED is false"
 
 
 class NotStartedError(Exception):
@@ -279,60 +268,6 @@ def _passwords(database: ConfiguredDatabase, telemetry: Telemetry) -> PasswordSo
     if database.password_source is None:
         return None
     return password_source(database.password_source, telemetry.notice)
-
-
-@asynccontextmanager
-async def opened_database(settings: Settings) -> AsyncGenerator[Description, None]:
-    """Yield what says how to connect to the database that was chosen, anew for each connection.
-
-    The embedded one runs meanwhile. Raises CatalogError, EmbeddedError or MigrationError where
-    there is none.
-    """
-    match settings.database:
-        case NoDatabase():
-            raise CatalogDisabled(DISABLED)
-        case UnknownDatabase(reason):
-            raise CatalogUnavailable(f"there is no database: {reason}")
-        case EmbeddedDatabase(directory):
-            async with EmbeddedPostgres(directory) as embedded:
-                await migrate(embedded.conninfo(), settings.schema)
-                yield partial(_describe_embedded, embedded)
-        case ConfiguredDatabase():
-            # It lives as long as the block: files that a connection string names are its own.
-            reader = connection_reader(settings.database)
-            yield partial(_describe_for_once, reader, settings.database.password_source)
-        case _:
-            assert_never(settings.database)
-
-
-async def _describe_embedded(embedded: EmbeddedPostgres) -> str:
-    return embedded.conninfo()
-
-
-async def _describe_for_once(reader: ConnectionReader, passwords: PasswordSettings | None) -> str:
-    """Say how to connect, with a password that is fetched for that: a token lives for minutes."""
-    if passwords is None:
-        return reader.conninfo()
-    # What would be an event is told by the error.
-    return await reader.conninfo_from(password_source(passwords, lambda _: None))
-
-
-def connection_reader(database: ConfiguredDatabase) -> ConnectionReader:
-    """Make what reads how the server connects."""
-    configuration = Configuration(
-        database.environment, database.libpq_environment, needs_tls=database.sends_token
-    )
-    return ConnectionReader(configuration, PrivateFiles(may_use_disk=database.keys_on_disk))
-
-
-def migration_reader(database: ConfiguredDatabase) -> ConnectionReader:
-    """Make what reads how to connect for migrating: each mount of its own where one is named."""
-    mounts = {
-        SECRET_DIRECTORY: database.migrate_secret_directory,
-        CLIENT_TLS_DIRECTORY: database.migrate_client_tls_directory,
-    }
-    own = {variable: directory for variable, directory in mounts.items() if directory}
-    return connection_reader(replace(database, environment={**database.environment, **own}))
 
 
 async def _pool(pool: Pool, telemetry: Telemetry, stack: AsyncExitStack) -> Connections:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, get_args
 
 import httpx
+import pytest
 from starlette.routing import Route
 
 from parts import RunningServer, open_gate
-from pinakes.__main__ import COMMANDS
+from pinakes.__main__ import COMMANDS, read_arguments
 from pinakes.api.routes import route_table
 from pinakes.postgres.sources import ALIASES
 from pinakes.telemetry import Event
@@ -72,10 +73,14 @@ def test_every_path_is_in_the_reference() -> None:
     assert not [path for path in paths if f"`{path}`" not in reference and path.count("docs") < 2]
 
 
-def test_every_command_teaches_by_its_help() -> None:
-    for command in COMMANDS.values():
-        assert command.HELP
-        assert len(command.DESCRIPTION.splitlines()) > 2
+def test_every_command_teaches_by_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in COMMANDS:
+        with pytest.raises(SystemExit):
+            read_arguments([command, "--help"])
+        told = capsys.readouterr().out
+        assert "\n  pinakes " in told, f"{command} shows no example"
+        _, described = told.partition("\noptions:\n")[0].split("\n\n", 1)
+        assert len(described.splitlines()) > 2
 
 
 def test_every_link_of_the_documents_leads_somewhere() -> None:

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from pinakes.cli.environment import read_environment
-from pinakes.processes import connection_reader
+from pinakes.database import connection_reader
 from pinakes.settings.database import ConfiguredDatabase
 from tls.attempts import Material, Target, as_pinakes, configuration_of
 from tls.cases import Client, Outcome

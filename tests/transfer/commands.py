@@ -14,7 +14,7 @@ from pinakes.postgres.pool import Pool
 from pinakes.postgres.store import PostgresStore
 from pinakes.postgres.transfer import Difference, Mode, Order, Outcome
 from pinakes.settings.environment import Settings, read_settings
-from pinakes.transfers import export_catalogue, import_file
+from pinakes.transfers.files import export_catalogue, import_file
 
 BY = Change(actor="bob", door="import", request_id="an import")
 

@@ -18,7 +18,7 @@ from pinakes.catalog.revision import Change, Verb
 from pinakes.catalog.runtime import DeploymentType, RuntimeMetadata
 from pinakes.postgres.store import PostgresStore
 from pinakes.postgres.transfer import Difference, Mode
-from pinakes.transfers import FileRefused
+from pinakes.transfers.files import FileRefused
 from transfer.commands import BY, Done, exported, history, imported, lines, pinakes, tell
 
 IRIS = Model(uri="gs://models/iris", name="iris")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from parts import migrated, new_database
-from pinakes.transfers import FileRefused
+from pinakes.transfers.files import FileRefused
 from pinakes.wire.portable.reading import MAX_PROBLEMS, UnreadableFormat
 from transfer.commands import exported, imported, lines, pinakes
 

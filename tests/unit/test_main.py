@@ -7,6 +7,9 @@ import sys
 import pytest
 
 from parts import clean_environment
+from pinakes.__main__ import read_arguments
+
+WRONG_USAGE = 2
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
@@ -35,3 +38,39 @@ def test_without_any_output_it_does_its_work() -> None:
     command = ["/bin/sh", "-c", script, sys.executable]
     done = subprocess.run(command, env=clean_environment(), capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("command", ["export", "import -", "doctor", "migrate", "roles --sql"])
+def test_a_command_does_not_wait_for_what_the_others_need(command: str) -> None:
+    script = (
+        "import sys; from pinakes.__main__ import read_arguments; read_arguments(sys.argv[1:]);"
+        "print({'uvicorn', 'starlette', 'swagger_ui_bundle', 'pinakes.processes'} & {*sys.modules})"
+    )
+    arguments = [sys.executable, "-c", script, *command.split()]
+    done = subprocess.run(arguments, env=clean_environment(), capture_output=True, check=True)
+    assert done.stdout == b"set()\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [([], "required: COMMAND"), (["imports"], "invalid choice: 'imports'")],
+    ids=["none", "unknown"],
+)
+def test_a_command_that_there_is_not_is_refused(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        read_arguments(words)
+    assert ended.value.code == WRONG_USAGE
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["export", "import -", "doctor", "migrate", "serve"])
+def test_no_command_lets_the_driver_log(command: str) -> None:
+    script = (
+        "import logging, sys; from pinakes.__main__ import read_arguments;"
+        "read_arguments(sys.argv[1:]); logging.getLogger('psycopg').warning('a host')"
+    )
+    arguments = [sys.executable, "-c", script, *command.split()]
+    done = subprocess.run(arguments, env=clean_environment(), capture_output=True, check=True)
+    assert done.stderr == b""

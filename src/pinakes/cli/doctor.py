@@ -12,8 +12,6 @@ from pinakes.doctor.examination import examine, misread
 from pinakes.doctor.finding import Finding, Status
 from pinakes.doctor.report import as_json, as_table
 
-HELP = "say why the database cannot be used, and what to do about it"
-
 DESCRIPTION = """\
 Walk from the keys of the secret to a row that is written and rolled back, and say for each check
 what was seen and, where it fails, the one thing to do. Nothing is changed, and no password is ever

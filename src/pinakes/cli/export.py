@@ -16,10 +16,8 @@ from pinakes.cli.terminal import is_shown
 from pinakes.postgres.embedded import has_data
 from pinakes.settings.database import EmbeddedDatabase
 from pinakes.settings.environment import Settings
-from pinakes.transfers import export_catalogue
+from pinakes.transfers.files import export_catalogue
 from pinakes.wire.portable.manifest import Sections
-
-HELP = "write everything that the catalogue holds to a file"
 
 DESCRIPTION = """\
 Write every model, every revision and all runtime metadata as lines of JSON, as they are at one

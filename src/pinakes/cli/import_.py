@@ -5,7 +5,7 @@ import getpass
 import json
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -22,21 +22,19 @@ from pinakes.cli.carrying import (
     run_to_the_end,
     table,
 )
-from pinakes.cli.course import Course
 from pinakes.cli.failure import CommandFailed, WrongUsage
 from pinakes.cli.terminal import printable
 from pinakes.postgres.transfer import Count, Difference, Mode, Order, Outcome
-from pinakes.remote.server import Remote, RemoteError, UnsafeUrl
 from pinakes.settings.environment import Settings
-from pinakes.transfers import FileRefused, import_file, import_from
+from pinakes.transfers.files import FileRefused, import_file
 from pinakes.wire.names import json_path
 from pinakes.wire.portable.reading import UnreadableFormat
 
 DOOR = "import"
 
-WHOLE = "a file is imported wholly or not at all; the same command may be run again"
+Reader = Callable[[argparse.Namespace, Settings, Order, ProgressLine], Outcome]
 
-HELP = "make the catalogue what a file says"
+WHOLE = "a file is imported wholly or not at all; the same command may be run again"
 
 DESCRIPTION = """\
 Read what 'pinakes export' wrote, or lines that are each a model as the API writes it, and make the
@@ -109,9 +107,8 @@ def run(arguments: argparse.Namespace) -> None:
         is_dry=arguments.dry_run,
         on_difference=report.difference if arguments.dry_run else _ignore,
     )
-    read = _read_server if arguments.from_api else _read_file
     try:
-        outcome = read(arguments, settings, order, progress)
+        outcome = _reader_of(arguments)(arguments, settings, order, progress)
     except _NotPrinted as stopped:
         raise stopped.error from None
     finally:
@@ -139,6 +136,16 @@ def _check_usage(arguments: argparse.Namespace) -> None:
         raise WrongUsage("--state does not go with --dry-run, which keeps nothing")
 
 
+def _reader_of(arguments: argparse.Namespace) -> Reader:
+    """Choose what is read."""
+    if not arguments.from_api:
+        return _read_file
+    # Who reads a file need not wait until what speaks HTTP is imported.
+    from pinakes.cli.from_api import read_server  # noqa: PLC0415
+
+    return read_server
+
+
 def _read_file(
     arguments: argparse.Namespace, settings: Settings, order: Order, progress: ProgressLine
 ) -> Outcome:
@@ -153,23 +160,6 @@ def _read_file(
         raise CommandFailed(str(error)) from error
     except OSError as error:
         raise CommandFailed(f"{arguments.file} cannot be read: {error.strerror}") from error
-
-
-def _read_server(
-    arguments: argparse.Namespace, settings: Settings, order: Order, progress: ProgressLine
-) -> Outcome:
-    remote = Remote(
-        url=arguments.from_api, token_file=arguments.token_file, ca_file=arguments.ca_file
-    )
-    course = Course(arguments.from_api, None if order.is_dry else arguments.state, progress)
-    try:
-        return run_to_the_end(import_from(settings, remote, order, progress.show, course))
-    except UnsafeUrl as error:
-        raise WrongUsage(str(error)) from error
-    except (RemoteError, Stopped) as stopped:
-        raise CommandFailed(f"{stopped}{_kept(arguments, progress)}") from stopped
-    except OSError as error:
-        raise CommandFailed(f"{error.filename}: {error.strerror}") from error
 
 
 def _user() -> str:
@@ -209,16 +199,6 @@ def _told(name: str, refused: FileRefused) -> str:
     if refused.untold:
         lines.append(f"and {refused.untold} more")
     return "\n".join([f"nothing was imported, {name} cannot be:", *lines])
-
-
-def _kept(arguments: argparse.Namespace, progress: ProgressLine) -> str:
-    """Say how much of what a server listed is here, and how to go on."""
-    if arguments.dry_run:
-        return ""
-    kept = f"{progress.count:,} entries of this run are kept: " if progress.count else ""
-    if arguments.state:
-        return f"\n{kept}run the same command again to go on there"
-    return kept and f"\n{kept}run again, it begins anew; --state FILE remembers how far it came"
 
 
 def _ignore(_: Difference) -> None: ...

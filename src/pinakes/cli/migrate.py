@@ -7,6 +7,7 @@ from functools import partial
 from pinakes.catalog.errors import CatalogUnavailable
 from pinakes.cli.environment import read_environment
 from pinakes.cli.failure import CommandFailed
+from pinakes.database import migration_reader
 from pinakes.postgres.migrate import (
     EMPTY,
     MigrationError,
@@ -19,11 +20,8 @@ from pinakes.postgres.migrate import (
     write_plan,
 )
 from pinakes.postgres.passwords import fetch_once
-from pinakes.processes import migration_reader
 from pinakes.settings.database import ConfiguredDatabase
 from pinakes.settings.environment import Settings
-
-HELP = "create the catalogue's schema in the database, or bring it up to date"
 
 DESCRIPTION = """\
 Apply the migrations that the database described by METADATA_PG_* lacks, one after another, while

@@ -8,8 +8,6 @@ from pinakes.postgres.roles import RoleNameError, write_roles
 from pinakes.settings.environment import read_settings
 from pinakes.settings.values import SettingsError
 
-HELP = "print the SQL that makes the two database roles"
-
 DESCRIPTION = """\
 Print the SQL that an administrator of the database runs once, so that one role owns the catalogue
 and migrates it, and another, which serves it, may only read and write rows, and of the history only

@@ -32,8 +32,6 @@ PASSWORD = "password"  # noqa: S105 - a name
 Found = tuple[str, list[Finding]]
 """The name of a secret, and what is found of it."""
 
-HELP = "make the secret that Pinakes mounts, or check one"
-
 DESCRIPTION = """\
 Make the Kubernetes secret that says how to connect, from what you know or from what an operator of
 PostgreSQL hands out, and print it as a manifest; or check one that is there. No database is asked,

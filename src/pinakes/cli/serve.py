@@ -24,8 +24,6 @@ from pinakes.telemetry import Log, WorkerDied
 
 MAX_PORT = 65535
 
-HELP = "serve the model metadata API over HTTP"
-
 DESCRIPTION = """\
 Serve the model metadata API of seldon-deploy-sdk over HTTP, until SIGINT or SIGTERM.
 

@@ -19,7 +19,6 @@ from pinakes.postgres.channel import Channel
 from pinakes.postgres.channels import Channels, QueueFull
 from pinakes.postgres.hosts import Connection
 from pinakes.postgres.logins import Describe, Logins, Notice
-from pinakes.postgres.quiet import keep_quiet
 from pinakes.postgres.rows import Row
 from pinakes.telemetry import Reading
 
@@ -77,8 +76,6 @@ GAUGES: Mapping[str, tuple[Callable[[Channels], float], str]] = {
     ),
 }
 """What is told of the pool: a metric's name, how it is read, and what it means."""
-
-keep_quiet("psycopg")
 
 
 class Connections(Protocol):

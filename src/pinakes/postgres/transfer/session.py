@@ -5,6 +5,9 @@ from contextlib import asynccontextmanager, contextmanager
 
 import psycopg
 from psycopg import AsyncConnection, IsolationLevel, errors
+from psycopg.abc import PQGen
+from psycopg.generators import copy_from
+from psycopg.pq.abc import PGconn
 from psycopg.types.string import ByteaBinaryLoader
 
 from pinakes.catalog.errors import CatalogUnavailable, SchemaMismatch
@@ -60,16 +63,12 @@ class Session:
 
     async def lines(self, name: str) -> AsyncGenerator[list[bytes], None]:
         """Yield what a named statement copies out, many lines at a time, each with its end."""
-        async with self._connection.cursor().copy(self._statements[name]) as copy:
-            lines: list[bytes] = []
-            size = 0
-            async for line in copy:
-                lines.append(bytes(line))
-                size += len(line)
-                if size > CHUNK:
-                    yield _unquoted(lines)
-                    lines, size = [], 0
-            yield _unquoted(lines)
+        async with self._connection.cursor().copy(self._statements[name]):
+            goes_on = True
+            while goes_on:
+                reading = _many_lines(self._connection.pgconn)
+                lines, goes_on = await self._connection.wait(reading)
+                yield _unquoted(lines)
 
     async def copy(self, name: str, rows: Iterable[Sequence[object]]) -> None:
         """Copy rows in by a named statement."""
@@ -113,6 +112,22 @@ def in_words() -> Generator[None, None, None]:
     except psycopg.Error as error:
         reason = error.diag.message_primary or type(error).__name__
         raise TransferError(f"PostgreSQL refused an entry: {reason}") from error
+
+
+def _many_lines(connection: PGconn) -> PQGen[tuple[list[bytes], bool]]:
+    """Read lines that COPY gives out, and whether it goes on: a CHUNK, or what is left of it.
+
+    To await each line by itself takes a fifth more CPU (decision 0026).
+    """
+    lines: list[bytes] = []
+    size = 0
+    while size < CHUNK:
+        line = yield from copy_from(connection)
+        if not isinstance(line, memoryview):
+            return lines, False
+        lines.append(bytes(line))
+        size += len(line)
+    return lines, True
 
 
 def _unquoted(lines: list[bytes]) -> list[bytes]:

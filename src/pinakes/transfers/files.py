@@ -1,16 +1,14 @@
-"""Export and import, joined: a file or another server on one side, our database on the other."""
+"""Export and import of a file, joined: its lines on one side, our database on the other."""
 
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import Future
 from contextlib import aclosing
-from typing import BinaryIO, Protocol, TypeVar
+from typing import BinaryIO, TypeVar
 
-from pinakes.postgres.transfer import Mode, Order, Outcome, identify, incoming, outgoing
-from pinakes.processes import opened_database
-from pinakes.remote.listings import Place, read_page
-from pinakes.remote.server import Remote, remote_server
+from pinakes.database import opened_database
+from pinakes.postgres.transfer import Mode, Order, Outcome, incoming, outgoing
 from pinakes.settings.environment import Settings
 from pinakes.wire.portable.manifest import Kind, Sections
 from pinakes.wire.portable.reading import PortableReader, Problem
@@ -29,22 +27,6 @@ class FileRefused(Exception):
         super().__init__(f"{len(problems) + untold} problems")
         self.problems = problems
         self.untold = untold
-
-
-class Course(Protocol):
-    """Remembers how far the listings of another server were read."""
-
-    def begin(self, catalogue: str) -> Place | None:
-        """Say where to begin for a catalogue of ours; None where all was read before."""
-        ...
-
-    def reach(self, place: Place | None) -> None:
-        """Remember where to go on; None at the end."""
-        ...
-
-    def notice(self, told: str) -> None:
-        """Tell what is waited for."""
-        ...
 
 
 async def export_catalogue(
@@ -98,32 +80,6 @@ async def import_file(
             raise FileRefused(reader.problems, reader.untold)
         await catalogue.finish()
         return catalogue.outcome
-
-
-async def import_from(
-    settings: Settings, remote: Remote, order: Order, progress: Progress, course: Course
-) -> Outcome:
-    """Make the catalogue what another server lists: each page in a transaction of its own.
-
-    Raises RemoteError, and what ``export_catalogue`` does; the pages before that are kept.
-    """
-    outcome = Outcome()
-    async with (
-        opened_database(settings) as describe,
-        remote_server(remote, course.notice) as server,
-    ):
-        place = course.begin(await identify(await describe(), settings.schema))
-        count = 0
-        while place is not None:
-            page = await read_page(server, place)
-            async with incoming(await describe(), settings.schema, order, outcome) as catalogue:
-                await catalogue.take(models=page.models, runtime=page.runtime)
-                await catalogue.finish()
-            place = page.next
-            count += len(page.models) + len(page.runtime)
-            progress("entries", count)
-            course.reach(place)
-    return outcome
 
 
 def _check_mode(reader: PortableReader, order: Order) -> None:
