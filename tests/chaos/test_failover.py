@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +16,12 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from chaos.credentials import Catalogue, Login
 from chaos.load import NO_ANSWER, OK, UNAVAILABLE, Client, Load, Outcome, Verb, constant_load
-from chaos.nodes import Duo, Node, duo_of_nodes, wait_until
+from chaos.nodes import Duo, Node, duo_of_nodes, new_node, wait_until
 from chaos.proxy import Door, Fault, Proxy, black_hole, proxy_to
 from chaos.truth import untruths
+from mounted import mount
 from parts import RunningServer, environment_of, migrated, new_database, running_server
 from tls.servers import HOST, Programs
 
@@ -146,6 +149,76 @@ def test_a_server_without_a_primary_lives_on_and_is_never_started_again(
     assert failovers.crashes == 0
 
 
+# A change that no standby has
+
+
+def test_a_change_that_waits_for_its_standby_is_not_told_to_be_made(
+    programs: Programs, tmp_path: Path
+) -> None:
+    """Its backend can be ended meanwhile: then it is there, and would be gone with the primary."""
+    with duo_of_nodes(programs) as duo, ThreadPoolExecutor(1) as thread:
+        conninfo = migrated(new_database(duo.primary.conninfo()))
+        with running_server(tmp_path, described(conninfo)) as server, Client(server.url) as client:
+            assert client.create("gs://before", "new").is_ok
+            duo.standby.kill()
+            waiting = thread.submit(client.create, "gs://lost", "new")
+            wait_until(lambda: end_waiting(conninfo))
+            assert waiting.result().status == UNAVAILABLE
+
+
+def end_waiting(conninfo: str) -> bool:
+    """End a backend that waits for a standby, if there is one."""
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        ended = connection.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and wait_event = 'SyncRep'"
+        )
+        return bool(ended.fetchall())
+
+
+# Servers that are left
+
+
+def test_reads_leave_a_server_that_fell_silent_within_their_time(
+    programs: Programs, tmp_path: Path
+) -> None:
+    with duo_of_nodes(programs) as duo:
+        conninfo = migrated(new_database(duo.primary.conninfo()))
+        places = described(conninfo, host=f"{HOST},{HOST}", port=duo.ports)
+        with running_server(tmp_path, places) as server, Client(server.url) as client:
+            assert client.read("gs://nothing").is_ok
+            silent = duo.primary
+            silent.freeze()
+            try:
+                duo.promote()
+                assert client.read("gs://nothing").is_ok
+            finally:
+                silent.thaw()
+
+
+def test_a_server_that_takes_no_writes_is_left_also_while_the_newest_secret_is_bad(
+    programs: Programs, tmp_path: Path
+) -> None:
+    with new_node(programs) as node, new_node(programs) as other:
+        catalogue = Catalogue.of(node, migrated(new_database(node.conninfo())))
+        login = catalogue.new_login()
+        other.execute("create database {}", catalogue.dbname)
+        other.execute("create role {} login superuser", login.user)
+        same = Catalogue.of(other, migrated(other.conninfo(catalogue.dbname)))
+        same.change_password(login, login.password)
+        places = {"host": f"{HOST},{HOST}", "port": f"{node.port},{other.port}"}
+        mounted = tmp_path / "secret"
+        mount(mounted, catalogue.secret(login, sslmode="disable", **places))
+        environment = {"METADATA_PG_SECRET_DIR": str(mounted)}
+        with running_server(tmp_path, environment) as server, Client(server.url) as client:
+            assert client.create("gs://before", "new").is_ok
+            wrong = Login(login.user, "wrong")
+            mount(mounted, catalogue.secret(wrong, sslmode="disable", **places))
+            wait_until(lambda: "do not work" in httpx.get(f"{server.url}/readyz").text)
+            node.configure("alter system set default_transaction_read_only = on")
+            wait_until(lambda: client.create(f"gs://{uuid4().hex}", "new").is_ok, seconds=15)
+
+
 # A first host that is silent
 
 
@@ -162,12 +235,13 @@ def silent_host(kind: str) -> Generator[int]:
 
 
 @pytest.mark.parametrize("kind", ["drops what knocks", "takes connections"])
+@pytest.mark.parametrize("mode", ["disable", "prefer"])
 def test_a_silent_first_host_costs_its_timeout_once(
-    node: Node, node_database: str, tmp_path: Path, kind: str
+    node: Node, node_database: str, tmp_path: Path, kind: str, mode: str
 ) -> None:
     with silent_host(kind) as port:
         ports = f"{port},{node.port}"
-        places = described(node_database, host=f"{HOST},{HOST}", port=ports)
+        places = described(node_database, host=f"{HOST},{HOST}", port=ports, sslmode=mode)
         with running_server(tmp_path, places) as server, Client(server.url) as client:
             first = client.read("gs://nothing")
             assert first.is_ok

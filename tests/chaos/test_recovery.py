@@ -190,6 +190,7 @@ def _happen(site: Site, server: RunningServer) -> Accident:
     deletions = _rows(site, FIND_MOMENT)
     assert len(deletions) == 60
     site.run(SWITCH_WAL)
+    site.run('mkdir "$BACKUPS/base-9999-12-31T235959Z"')  # a backup that came later
     first = deletions[-1]
     moment = first["changed_at"].isoformat()
     after = site.digests("infinity")
@@ -233,9 +234,9 @@ def _listed(server: RunningServer) -> str:
 
 
 @contextmanager
-def _restored(site: Site, stop_at: str) -> Generator[int]:
+def _restored(site: Site, stop_at: str, until: str = "now") -> Generator[int]:
     """Do as the page says; yield the port of the restored server."""
-    variables = _room(site) | {"TARGET": stop_at}
+    variables = _room(site) | {"TARGET": stop_at, "UNTIL": until}
     try:
         site.run(RESTORE, **variables)
         yield int(variables["RESTORED_PORT"])
@@ -272,7 +273,7 @@ def test_the_moment_before_the_deletion_comes_back_to_the_byte(
     accident: Accident, by: str, tmp_path: Path
 ) -> None:
     assert accident.after["models"] != accident.before["models"]
-    with _restored(accident.site, accident.target(by)) as port:
+    with _restored(accident.site, accident.target(by), accident.moment) as port:
         assert accident.site.digests("infinity", port) == accident.before
         with running_server(tmp_path, _environment(port)) as server:
             assert _listed(server) == accident.listed
@@ -314,7 +315,7 @@ def test_all_of_the_archive_is_the_last_state_of_a_server_that_is_gone(
 def test_a_moment_that_the_archive_does_not_reach_is_not_taken_for_reached(
     accident: Accident,
 ) -> None:
-    variables = _room(accident.site) | {"TARGET": target(BY_NAME, "never-made")}
+    variables = _room(accident.site) | {"TARGET": target(BY_NAME, "never-made"), "UNTIL": "now"}
     accident.site.attempt(RESTORE, **variables)
     log = Path(variables["RESTORED"] + ".log").read_text()
     assert NOT_REACHED in log

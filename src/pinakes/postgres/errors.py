@@ -25,6 +25,10 @@ class AnswerLost(CatalogUnavailable):
     """The database was asked, and its answer did not arrive: the connection died, or time is up."""
 
 
+class Silent(AnswerLost):
+    """Nothing came in the time after which the server stops what it was asked for: it is away."""
+
+
 class TookTooLong(CatalogUnavailable):
     """The server stopped a statement that ran longer than statements may."""
 
@@ -99,14 +103,34 @@ class ConnectFailure:
         return self.kind == "login"
 
     @property
+    def is_silence(self) -> bool:
+        """Whether nothing answered, which another way to the same address would not mend."""
+        return self.kind == "timeout"
+
+    @property
     def is_refusal(self) -> bool:
-        """Whether the server refused the login, which it may count and punish."""
-        return self.kind in {"login", "pg_hba"}
+        """Whether the server may have refused the login, which it may count and punish.
+
+        Of what we know nothing of this may be so too: a server may speak another language.
+        """
+        return self.kind in {"login", "pg_hba", "other"}
 
 
 CONNECT_FAILURES = [
     (re.compile(pattern), ConnectFailure(kind, told))
     for pattern, kind, told in [
+        (
+            "authentication failed|no password supplied|not permitted to log in",
+            "login",
+            "the login was refused",
+        ),
+        (
+            "role … does not exist",
+            "login",
+            "the role named in the configuration does not exist",
+        ),
+        (r"pg_hba\.conf rejects", "pg_hba", "a line of pg_hba.conf rejects this login"),
+        (r"no pg_hba\.conf entry", "pg_hba", "pg_hba.conf has no entry for this login"),
         (
             "session is read-only|server is in hot standby mode",
             "read_only",
@@ -122,29 +146,30 @@ CONNECT_FAILURES = [
             "configuration",
             "libpq refuses the sslmode, port or timeout given",
         ),
-        ("refused", "refused", "nothing listens there (connection refused)"),
+        (
+            "refused|No route to host|is unreachable",
+            "refused",
+            "nothing listens there (connection refused)",
+        ),
         ("timeout|timed out", "timeout", "it does not answer"),
         ("translate host|resolve|Name or service|idna", "dns", "its host name is not known"),
-        (
-            "authentication failed|no password supplied",
-            "login",
-            "the login was refused",
-        ),
-        (r"pg_hba\.conf rejects", "pg_hba", "a line of pg_hba.conf rejects this login"),
-        (r"no pg_hba\.conf entry", "pg_hba", "pg_hba.conf has no entry for this login"),
         (
             "database … does not exist|no such database",
             "database",
             "the database named in the configuration does not exist",
         ),
         (
-            "role … does not exist",
-            "login",
-            "the role named in the configuration does not exist",
+            "permission denied for database",
+            "database",
+            "the role may not connect to the database named in the configuration",
         ),
-        ("starting up|shutting down", "starting", "it is starting up or shutting down"),
         (
-            "too many (clients|connections)|remaining connection slots",
+            "starting up|shutting down|recovery mode|accepting connections|terminating connection",
+            "starting",
+            "it is starting up or shutting down",
+        ),
+        (
+            "too many (clients|connections)|remaining connection slots|no more connections",
             "full",
             "it has no connection left",
         ),
@@ -154,9 +179,18 @@ CONNECT_FAILURES = [
             "the server does not speak TLS, which sslmode asks for",
         ),
         ("certificate|SSL", "tls", "TLS could not be agreed on"),
+        (
+            "closed the connection|reset by peer|[Bb]roken pipe|could not (send|receive)",
+            "cut_off",
+            "it ended the connection before it was made",
+        ),
     ]
 ]
-"""What libpq says when it cannot connect, for it gives no SQLSTATE, to what the user is told."""
+"""What libpq says when it cannot connect, for it gives no SQLSTATE, to what the user is told.
+
+The first that is said counts. Of several servers each may say something else: that a login was
+refused comes first, for it is to be tried seldom, whatever the others are.
+"""
 
 UNKNOWN_FAILURE = ConnectFailure("other", "no connection could be made")
 

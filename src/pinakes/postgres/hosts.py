@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -46,27 +46,43 @@ class Hosts:
         """Connect to one of the servers. Raises psycopg.Error, which tells of each of them."""
         parameters = read_conninfo(conninfo)
         failures: list[str] = []
+        worth_trying = sorted(hosts_of(parameters), key=lambda host: host != self._preferred)
         for session in sessions_of(parameters):
             asked = {**parameters, "target_session_attrs": session}
-            for host in sorted(hosts_of(parameters), key=lambda host: host != self._preferred):
+            for host in [*worth_trying]:
                 try:
                     connection = await self._connect_to(host, asked)
                 except psycopg.Error as error:
                     failures.append(str(error))
+                    if explain_connect_failure(error).is_of_login:
+                        worth_trying.remove(host)
                 else:
                     self._preferred = host
                     return connection
         raise psycopg.OperationalError("\n".join(failures))
 
     async def _connect_to(self, host: Host, parameters: Parameters) -> Connection:
-        """Try one way to a server after the other, until the password is refused."""
+        """Try one address of a server after the other, until the password is refused."""
         failures: list[str] = []
-        for way in await ways_to(host, parameters):
+        for ways in await ways_to(host, parameters):
+            try:
+                return await self._connect_by(ways)
+            except psycopg.Error as error:
+                failures.append(str(error))
+                if explain_connect_failure(error).is_of_login:
+                    break
+        raise psycopg.OperationalError("\n".join(failures))
+
+    async def _connect_by(self, ways: Sequence[str]) -> Connection:
+        """Try an address with and without TLS, unless it is silent or refuses the password."""
+        failures: list[str] = []
+        for way in ways:
             try:
                 return await self._dial(way)
             except psycopg.Error as error:
                 failures.append(str(error))
-                if explain_connect_failure(error).is_of_login:
+                why = explain_connect_failure(error)
+                if why.is_of_login or why.is_silence:
                     break
         raise psycopg.OperationalError("\n".join(failures))
 
@@ -91,19 +107,21 @@ def sessions_of(parameters: Parameters) -> list[str]:
     return ["standby", "any"] if asked == "prefer-standby" else [asked]
 
 
-async def ways_to(host: Host, parameters: Parameters) -> list[str]:
-    """Return a connection string for each address of a server, with and without TLS if need be.
+async def ways_to(host: Host, parameters: Parameters) -> list[list[str]]:
+    """Return, for each address of a server, connection strings with and without TLS if need be.
 
     Raises OperationalError where the name is not known, or nobody says in time.
     """
     one = {**parameters, "host": host.name, "port": host.port}
     if host.name.startswith(("/", "@")):
-        return [make_conninfo(**one)]
+        return [[make_conninfo(**one)]]
     asked = parameters.get("sslmode", "prefer")
     return [
-        make_conninfo(**{**one, **address, "sslmode": mode})
+        [
+            make_conninfo(**{**one, **address, "sslmode": mode})
+            for mode in MODES_IN_TURN.get(asked, [asked])
+        ]
         for address in await _addresses_of(host, parameters)
-        for mode in MODES_IN_TURN.get(asked, [asked])
     ]
 
 

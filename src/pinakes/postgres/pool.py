@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Protocol, Self
@@ -17,6 +17,7 @@ from typing_extensions import override
 from pinakes.catalog.errors import CatalogError, CatalogUnavailable
 from pinakes.postgres.channel import Channel
 from pinakes.postgres.channels import Channels, QueueFull
+from pinakes.postgres.deadline import Deadline
 from pinakes.postgres.hosts import Connection
 from pinakes.postgres.logins import Describe, Logins, Notice
 from pinakes.postgres.rows import Row
@@ -32,6 +33,8 @@ RENEW_SECONDS = 1800.0
 """How old a connection may get: shorter than what two generations of credentials overlap."""
 RENEW_AGAIN_SECONDS = 1.0
 """After a renewal that failed nobody tries one for so long, however many ask."""
+PING_SECONDS = 1.0
+"""A server that does not answer in so long is not waited for where another connection may do."""
 BUSY = "all of its connections are in use"
 CONNECTING = "it has not answered yet"
 SESSION = (
@@ -184,7 +187,8 @@ class Pool:
     async def renew(self) -> bool:
         """Replace every connection if a new one can be made; say whether it could.
 
-        Those in use are replaced when they come back.
+        What worked last will do where the newest credentials do not: another server is wanted.
+        Connections in use are replaced when they come back.
         """
         asked_at = time.monotonic()
         async with self._renewing:
@@ -192,13 +196,20 @@ class Pool:
                 return True
             if time.monotonic() < self._not_renewed_at + RENEW_AGAIN_SECONDS:
                 return False
-            return await self._renew()
+            is_renewed = await self._renew(self._logins.connect)
+            if not is_renewed:
+                self._not_renewed_at = time.monotonic()
+            return is_renewed
 
-    async def _renew(self) -> bool:
+    async def _follow(self) -> None:
+        """Replace every connection by one with the newest credentials, if these work."""
+        async with self._renewing:
+            await self._renew(self._logins.connect_with_newest)
+
+    async def _renew(self, connect: Callable[[], Awaitable[Connection]]) -> bool:
         try:
-            connection = await self._logins.connect_with_newest()
+            connection = await connect()
         except (CatalogError, psycopg.Error):
-            self._not_renewed_at = time.monotonic()
             return False
         await connection.close()
         self._changes = self._logins.changes
@@ -224,7 +235,7 @@ class Pool:
             await asyncio.sleep(LOOK_SECONDS)
             are_due = await self._logins.are_due() or self._logins.changes != self._changes
             if are_due or time.monotonic() > self._renewed_at + lifetime:
-                await self.renew()
+                await self._follow()
 
     def _why_waiting(self) -> str:
         return BUSY if self._channels.size else CONNECTING
@@ -240,9 +251,10 @@ class Pool:
         """Say whether the server answers on a channel; give back one on which it does not."""
         answers = False
         try:
-            await channel.ping()
+            with Deadline(PING_SECONDS, TimeoutError):
+                await channel.ping()
             answers = True
-        except psycopg.Error:
+        except (psycopg.Error, TimeoutError):
             pass
         finally:  # also where nobody waits any more
             if not answers:

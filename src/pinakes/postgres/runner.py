@@ -11,13 +11,22 @@ from psycopg.errors import UniqueViolation
 from pinakes.catalog.errors import CatalogUnavailable
 from pinakes.postgres.channel import Bounds, Found
 from pinakes.postgres.deadline import Deadline
-from pinakes.postgres.errors import AnswerLost, TakesNoWrites, TryAgain, in_catalogue_words
+from pinakes.postgres.errors import (
+    AnswerLost,
+    Silent,
+    TakesNoWrites,
+    TryAgain,
+    in_catalogue_words,
+)
 from pinakes.postgres.pool import Connections
 from pinakes.postgres.slow import SlowSearches
 from pinakes.postgres.statement import Statement, Values
 
 ANSWER_SECONDS = 9.0
 """Nothing takes longer: the API promises an answer within ten seconds."""
+
+SILENCE_SECONDS = 5.0
+"""The server gives a read up before: one that has said nothing by then is not there any more."""
 
 AGAIN_SECONDS = 0.1
 SETTLE_SECONDS = 0.2
@@ -128,8 +137,11 @@ class Runner:
         """Fetch; once more where it failed for a reason that passes: a read may be repeated."""
         try:
             return await self._fetch(statement, values, bounds, bounded)
+        except Silent:
+            await self._connections.renew()  # the others go to the same server
         except (AnswerLost, TryAgain):
-            return await self._fetch(statement, values, bounds, bounded, tested=True)
+            pass
+        return await self._fetch(statement, values, bounds, bounded, tested=True)
 
     async def _fetch(
         self,
@@ -141,13 +153,17 @@ class Runner:
         tested: bool = False,
     ) -> Found:
         async with self._connections.connection(tested=tested) as channel:
-            with bounded(), in_catalogue_words():
+            with bounded(), Deadline(SILENCE_SECONDS, _silent), in_catalogue_words():
                 return await channel.fetch(statement, values, bounds)
 
 
 def _in_time() -> Deadline:
     """Let nothing inside take longer than promised; what is late is given up."""
     return Deadline(ANSWER_SECONDS, _lost)
+
+
+def _silent() -> Silent:
+    return Silent("the database does not answer")
 
 
 def _lost() -> AnswerLost:

@@ -15,6 +15,19 @@ from pinakes.postgres.errors import explain_connect_failure
         ("FATAL:  remaining connection slots are reserved", "it has no connection left"),
         ('FATAL:  password authentication failed for user "hush"', "the login was refused"),
         ('FATAL:  certificate authentication failed for user "hush"', "the login was refused"),
+        ('FATAL:  role "hush" is not permitted to log in', "the login was refused"),
+        (
+            'FATAL:  permission denied for database "hush"',
+            "the role may not connect to the database named in the configuration",
+        ),
+        (
+            "FATAL:  the database system is not accepting connections",
+            "it is starting up or shutting down",
+        ),
+        (
+            "server closed the connection unexpectedly",
+            "it ended the connection before it was made",
+        ),
         ("FATAL:  something new about hush", "no connection could be made"),
     ],
 )
@@ -40,6 +53,20 @@ def test_a_refusal_is_told_without_a_name(said: str, told: str) -> None:
 def test_a_name_is_not_taken_for_the_reason(name: str, said: str, told: str) -> None:
     error = psycopg.OperationalError(said.format(name, name))
     assert explain_connect_failure(error).told == told
+
+
+@pytest.mark.parametrize(
+    "said", ["connection refused", "timeout expired", "session is read-only", "not known"]
+)
+def test_a_login_refused_by_one_server_is_told_whatever_the_others_say(said: str) -> None:
+    refused = 'FATAL:  password authentication failed for user "hush"'
+    for both in (f"{said}\n{refused}", f"{refused}\n{said}"):
+        assert explain_connect_failure(psycopg.OperationalError(both)).is_of_login
+
+
+def test_what_is_not_understood_may_be_a_refusal_in_another_language() -> None:
+    said = "FATAL:  Passwort-Authentifizierung für Benutzer »hush« fehlgeschlagen"
+    assert explain_connect_failure(psycopg.OperationalError(said)).is_refusal
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,13 @@ def test_a_standby_is_looked_for_everywhere_before_any_server_will_do() -> None:
     assert driver.tried == ["10.0.0.1", "10.0.0.2"]
 
 
+def test_who_is_refused_while_a_standby_is_looked_for_is_not_tried_again() -> None:
+    driver = Driver({"10.0.0.1": REFUSED, "10.0.0.2": "server is not in hot standby mode"})
+    with pytest.raises(psycopg.OperationalError):
+        driver.tried_at_once(f"{TWO} target_session_attrs=prefer-standby")
+    assert driver.tried == ["10.0.0.1", "10.0.0.2", "10.0.0.2"]
+
+
 def test_the_directory_of_a_socket_is_no_name_to_look_up() -> None:
     assert Driver({}).tried_at_once("host=/run/postgresql dbname=d") == ["/run/postgresql"]
 
@@ -101,11 +108,12 @@ def test_a_name_that_nobody_knows_is_told_so(monkeypatch: pytest.MonkeyPatch) ->
     ("said", "modes"),
     [
         (REFUSED, ["require"]),
+        (SILENT, ["require"]),
         ("server does not support SSL", ["require", "disable"]),
         ("no pg_hba.conf entry for host", ["require", "disable"]),
     ],
 )
-def test_a_password_refused_over_tls_is_not_sent_in_the_clear(said: str, modes: list[str]) -> None:
+def test_what_another_mode_would_not_mend_is_not_tried_in_it(said: str, modes: list[str]) -> None:
     tried: list[str] = []
 
     async def dial(conninfo: str) -> Connection:

@@ -80,7 +80,9 @@ where uri = %(uri)s and project = %(project)s
 order by serial
 
 -- name: find_change
--- Whether a change was made.
-select 1
+-- Whether a change was made. One that was committed may still wait for a standby, and be lost with its
+-- server: the message is nothing to anybody, but to commit it waits for the same standby, so that no
+-- answer comes sooner than the change is safe (decision 0024).
+select pg_catalog.pg_logical_emit_message(true, 'pinakes', '')
 from {schema}.model_revisions
 where change_id = %(change_id)s
