@@ -121,7 +121,7 @@ def test_a_password_that_changes_again_and_again_is_used_at_once_and_unnoticed(
         assert is_current(server)
         assert readiness(server) == (200, "")
         assert len(events(server, "CredentialsRenewed")) >= len(seconds)
-    record_property("seconds until in use", max(seconds))
+    record_property("seconds until in use", ", ".join(f"{each:.2f}" for each in seconds))
 
 
 @layouts
