@@ -15,11 +15,10 @@ from parts import RunningServer, environment_of, migrated, new_database, running
 from pinakes.postgres.embedded import EmbeddedPostgres
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Keep a file in one process, and the images, which are built once, in one as well."""
-    for item in items:
-        folder = item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group(folder if folder == "image" else str(item.path)))
+    folder = item.path.parent.name
+    item.add_marker(pytest.mark.xdist_group(folder if folder == "image" else str(item.path)))
 
 
 @pytest.fixture(scope="session")
