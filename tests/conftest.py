@@ -10,15 +10,28 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from parts import RunningServer, environment_of, migrated, new_database, running_server
 from pinakes.postgres.embedded import EmbeddedPostgres
 
+IMAGES = "tests/image/"
+"""A folder whose files share what they are about: two images, which take minutes to build."""
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keep a file in one process, and the images, which are built once, in one as well."""
-    folder = item.path.parent.name
-    item.add_marker(pytest.mark.xdist_group(folder if folder == "image" else str(item.path)))
+
+class ByFile(LoadScopeScheduling):
+    """Gives a process whole files, so that what tests share is made once."""
+
+    @override
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return IMAGES if file.startswith(IMAGES) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")
