@@ -131,9 +131,9 @@ async def _run(
     loop = asyncio.get_running_loop()
 
     def drain() -> None:
-        on_stopping()
         loop.add_signal_handler(signal.SIGTERM, stop)
         loop.call_later(DRAIN_SECONDS, stop)
+        on_stopping()  # last, for it tells the log, which nobody may read any more
 
     loop.add_signal_handler(signal.SIGTERM, drain)
     loop.add_signal_handler(signal.SIGINT, stop)

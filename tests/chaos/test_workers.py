@@ -81,6 +81,21 @@ def test_all_workers_stop_with_the_server(server: RunningServer, number: signal.
     assert len(events(server, "ServerStopped")) == COUNT
 
 
+def test_a_server_whose_log_nobody_reads_any_more_stops_as_well(database: str) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "pinakes", "serve", "--port", "0"],
+        env=clean_environment() | environment_of(database),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith(b"Pinakes serves")
+        process.stderr.close()
+        process.terminate()
+        process.wait(timeout=60)
+
+
 def test_no_worker_outlives_a_server_that_is_killed(server: RunningServer) -> None:
     running = workers(server)
     server.process.kill()
