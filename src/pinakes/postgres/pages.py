@@ -28,7 +28,7 @@ from pinakes.postgres.candidates import (
     names_uri,
 )
 from pinakes.postgres.statements import quoted
-from pinakes.postgres.ways import FIELDS, FOUND, Ways
+from pinakes.postgres.ways import FIELDS, FOUND, Way, Ways
 from pinakes.postgres.where import COLUMNS, Bindings, Value, compare, where
 from pinakes.query.conditions import Column, Comparison, Operator
 
@@ -113,16 +113,11 @@ class _Page:
         What is not read of a common table expression is never looked for.
         """
         ways = Ways(self._condition, self._projects, self._along, self._size, self.bindings)
-        walks: dict[LiteralString, LiteralString] = {
-            "stretch": self._filter(self._first(self._size + 1 + STRETCH)),
-            "walk": self._filter(self._first(self._size + 1 + WALK * self._speed)),
-            **{name: self._filter(models, ways.order) for name, models in ways.models.items()},
-            "long_walk": self._filter(self._first(self._long_walk() * self._speed)),
-        }
+        walks = self._walks(ways)
         defined: list[LiteralString] = [
-            f"{name} as materialized ({keys})" for name, keys in walks.items()
+            f"{name} as materialized ({self._filter(way)})" for name, way in walks.items()
         ]
-        decision = self._decide(sources, [*ways.models])
+        decision = self._decide(sources, ways)
         keys = " union all ".join(
             [_taken(f"select uri, project from {name}", name) for name in walks]
         )
@@ -131,13 +126,28 @@ class _Page:
             [*ways.definitions, *leaves, *defined, f"decision as materialized ({decision})"],
         )
 
-    def _decide(self, sources: Sources, ways: Sequence[LiteralString]) -> LiteralString:
+    def _walks(self, ways: Ways) -> Mapping[LiteralString, Way]:
+        """Find the ways along the order of the page, by the names of their tries.
+
+        What a stretch meets a straight way does: whatever matches is as dense there, or denser.
+        """
+        return {
+            **({} if ways.straight else {"stretch": self._first(self._size + 1 + STRETCH)}),
+            **ways.straight,
+            **ways.others,
+            "walk": self._first(self._size + 1 + WALK * self._speed),
+            "long_walk": self._first(self._long_walk() * self._speed),
+        }
+
+    def _decide(self, sources: Sources, ways: Ways) -> LiteralString:
         """Write the name of the try to take; each is made only when those before it failed."""
+        begun: Sequence[LiteralString] = () if ways.straight else ["stretch"]
         tries: list[tuple[LiteralString, LiteralString]] = [
-            (self._fills("stretch"), "stretch"),
+            *((self._fills(name), name) for name in begun),
             *((source.holds(HANDFUL), name) for name, source in sources.items()),
+            *((self._fills(name), name) for name in ways.straight),
             *((source.holds(FEW), name) for name, source in sources.items()),
-            *((self._fills(way), way) for way in ways),
+            *((self._fills(name), name) for name in ways.others),
             (self._fills("walk"), "walk"),
             *((source.holds(MANY), name) for name, source in sources.items()),
             (self._fills("long_walk"), "long_walk"),
@@ -167,15 +177,15 @@ class _Page:
             f" where (select taken from decision) = 'all' {self._page})"
         )
 
-    def _filter(self, models: LiteralString, order: LiteralString = "") -> LiteralString:
-        """Write the keys of the page as far as some models hold it, which come in its order."""
+    def _filter(self, way: Way) -> LiteralString:
+        """Write the keys of the page as far as a way holds it."""
         return (
-            f"select uri, project from ({models}) as models where {self._wanted}"
-            f" order by {order or self._along.order} limit {self._limit}"
+            f"select uri, project from ({way.models}) as models where {self._wanted}"
+            f" order by {way.order} limit {self._limit}"
         )
 
-    def _first(self, most: int) -> LiteralString:
-        return self._in_order("*", "true", self.bindings.add(most))
+    def _first(self, most: int) -> Way:
+        return Way(self._in_order("*", "true", self.bindings.add(most)), self._along.order)
 
     def _long_walk(self) -> int:
         return min(LONG_WALK * (self._size + 1), MAX_WALK)
