@@ -129,7 +129,7 @@ def matches(condition: Condition, model: Model) -> bool:
 def _value(field: Field, model: Model) -> str | float | None:
     match field:
         case Column():
-            return text_of(model, field)
+            return text_of(stored_model(model), field)
         case Tag(key):
             return model.tags.get(key)
         case Metric(key):
@@ -165,13 +165,17 @@ def _order_holds(order: int, operator: Operator) -> bool:
 
 
 def _compare(listing: ModelListing, one: Model, other: Model) -> int:
-    return _compare_positions(listing.order, listing.position_of(one), listing.position_of(other))
+    here, there = (listing.position_of(stored_model(model)) for model in (one, other))
+    return _compare_positions(listing.order, here, there)
 
 
 def _is_behind(listing: ModelListing, model: Model) -> bool:
     if listing.after is None:
         return True
-    return _compare_positions(listing.order, listing.position_of(model), listing.after) > 0
+    return (
+        _compare_positions(listing.order, listing.position_of(stored_model(model)), listing.after)
+        > 0
+    )
 
 
 def _compare_positions(order: Sequence[Order], one: Position, other: Position) -> int:

@@ -18,6 +18,7 @@ from pinakes.catalog.listing import text_of
 from pinakes.catalog.model import Model
 from pinakes.catalog.revision import Change
 from pinakes.catalog.service import ModelCatalog
+from pinakes.catalog.stored import stored_model
 from pinakes.postgres.pool import Pool
 from pinakes.postgres.statement import numbered
 from pinakes.postgres.store import PostgresStore
@@ -64,7 +65,7 @@ def _sorted(models: Sequence[Model], order: Sequence[tuple[Column, str]]) -> lis
     items = [*order, *(tie for tie in ties if tie[0] not in named)]
     found = list(models)
     for column, way in reversed(items):
-        found.sort(key=lambda model: text_of(model, column), reverse=way == " desc")
+        found.sort(key=lambda model: text_of(stored_model(model), column), reverse=way == " desc")
     return found
 
 

@@ -110,7 +110,7 @@ async def _walk(store: Store, listing: ModelListing) -> Walk:
     page = await store.list_models(listing)
     walked = [[model.key for model in page.models]]
     while page.more:
-        listing = replace(listing, after=listing.position_of(page.models[-1]))
+        listing = replace(listing, after=listing.position_of(page.stored[-1]))
         page = await store.list_models(listing)
         walked.append([model.key for model in page.models])
     return walked

@@ -227,7 +227,7 @@ def test_any_order_is_total_and_pages_walk_it(
             walked += [model.uri for model in page.models]
             if not page.more:
                 break
-            listing = replace(listing, after=listing.position_of(page.models[-1]))
+            listing = replace(listing, after=listing.position_of(page.stored[-1]))
         assert walked == expected
 
     play(story)
@@ -371,7 +371,7 @@ def test_pages_of_some_projects_are_full(play: Play) -> None:
         first = await store.list_models(listing)
         assert (len(first.models), first.more) == (4, True)
         last = await store.list_models(
-            replace(listing, after=listing.position_of(first.models[-1]))
+            replace(listing, after=listing.position_of(first.stored[-1]))
         )
         assert (len(last.models), last.more) == (2, False)
 

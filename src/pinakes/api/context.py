@@ -1,5 +1,7 @@
 """What a handler finds around a request: the catalogue, the telemetry, who asks."""
 
+from typing import Any
+
 from starlette.requests import Request
 
 from pinakes.api.state import ServerState
@@ -11,6 +13,12 @@ from pinakes.catalog.service import ModelCatalog
 from pinakes.telemetry import Telemetry
 
 DOOR = "api"
+
+
+def notes_of(request: Request) -> dict[str, Any]:
+    """Return what is noted of one request on its way; ``request.state`` is ten times as slow."""
+    notes: dict[str, Any] = request.scope["state"]
+    return notes
 
 
 def catalog_of(request: Request) -> ModelCatalog:
@@ -33,16 +41,18 @@ def state_of(request: Request) -> ServerState:
 
 def caller_of(request: Request) -> Caller:
     """Return who asks."""
-    admitted: Admitted = request.state.admitted
+    admitted: Admitted = notes_of(request)["admitted"]
     return admitted.caller
 
 
 def access_of(request: Request) -> Access:
     """Return what he who asks may do."""
-    admitted: Admitted = request.state.admitted
+    admitted: Admitted = notes_of(request)["admitted"]
     return admitted.access
 
 
 def change_of(request: Request) -> Change:
     """Begin a change, in the name of whoever asks."""
-    return Change(actor=caller_of(request).id, door=DOOR, request_id=request.state.request_id)
+    return Change(
+        actor=caller_of(request).id, door=DOOR, request_id=notes_of(request)["request_id"]
+    )

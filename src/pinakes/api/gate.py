@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pinakes.api.body import read_body
-from pinakes.api.context import telemetry_of
+from pinakes.api.context import notes_of, telemetry_of
 from pinakes.auth.admission import Admission
 from pinakes.auth.errors import ProviderUnreachable, TokenRefused
 from pinakes.catalog.errors import CatalogError
@@ -83,7 +83,7 @@ class Gate:
         async def guarded(request: Request) -> Response:
             await self.admit(request)
             self._check_host(request)
-            request.state.body = await read_body(request)
+            notes_of(request)["body"] = await read_body(request)
             if self._running >= MAX_REQUESTS:
                 raise TooManyRequests
             self._running += 1
@@ -109,17 +109,18 @@ class Gate:
 
         Raises Unauthenticated, which says nothing of why, and CallerUnknown.
         """
+        notes = notes_of(request)
         token = _token_of(request) if self._admission.needs_token else ""
         try:
             admitted = await self._admission.admit(token)
         except TokenRefused as error:
             notice = telemetry_of(request).notice
-            notice(TokenWasRefused(str(error), request.state.request_id))
+            notice(TokenWasRefused(str(error), notes["request_id"]))
             raise InvalidToken from error
         except ProviderUnreachable as error:
             raise CallerUnknown from error
-        request.state.admitted = admitted
-        request.state.actor = admitted.caller.id
+        notes["admitted"] = admitted
+        notes["actor"] = admitted.caller.id
 
     def _check_host(self, request: Request) -> None:
         hosts = request.headers.getlist("host")

@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pinakes.api.answers import json_answer
-from pinakes.api.context import access_of, catalog_of, change_of
+from pinakes.api.context import access_of, catalog_of, change_of, notes_of
 from pinakes.wire.models import read_model, write_model_page
 from pinakes.wire.names import MODEL_SPELLINGS
 from pinakes.wire.parameters import (
@@ -27,14 +27,14 @@ async def list_models(request: Request) -> Response:
 async def create_model(request: Request) -> Response:
     """Register a new model."""
     access_of(request).check_any_create()
-    model = read_model(request.state.body)
+    model = read_model(notes_of(request)["body"])
     await catalog_of(request).create_model(model, change_of(request), access_of(request))
     return json_answer()
 
 
 async def update_model(request: Request) -> Response:
     """Replace all that is known of a model but its key and creation time."""
-    model = read_model(request.state.body)
+    model = read_model(notes_of(request)["body"])
     await catalog_of(request).update_model(model, change_of(request), access_of(request))
     return json_answer()
 

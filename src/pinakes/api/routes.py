@@ -5,6 +5,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from pinakes.api import description, health, models, runtime, user
+from pinakes.api.context import notes_of
 from pinakes.api.gate import Gate, Way, open_to_all
 
 PLATFORM = "/seldon-deploy/api"
@@ -48,7 +49,7 @@ def _route(path: str, **ways: Way) -> Route:
     """Make one route of all the verbs of a path, so that a wrong verb is told of them all."""
 
     async def endpoint(request: Request) -> Response:
-        request.state.route = path
+        notes_of(request)["route"] = path
         verb = "GET" if request.method == "HEAD" else request.method
         return await ways[verb].endpoint(request)
 

@@ -64,7 +64,7 @@ class ModelListing:
     after: Position | None = None
     size: int = DEFAULT_PAGE_SIZE
 
-    def position_of(self, model: Model) -> Position:
+    def position_of(self, model: StoredModel) -> Position:
         """Say where ``model`` stands in this listing."""
         return tuple(text_of(model, item.column) for item in self.order)
 
@@ -110,19 +110,17 @@ class RuntimePage:
     more: bool
 
 
-TEXTS: Mapping[Column, Callable[[Model], str]] = {
+TEXTS: Mapping[Column, Callable[[StoredModel], str | None]] = {
     Column.URI: lambda model: model.uri,
     Column.NAME: lambda model: model.name,
     Column.VERSION: lambda model: model.version,
     Column.PROJECT: lambda model: model.project,
-    Column.ARTIFACT_TYPE: lambda model: model.artifact_type.value,
+    Column.ARTIFACT_TYPE: lambda model: model.artifact_type,
     Column.TASK_TYPE: lambda model: model.task_type,
-    Column.DEFAULT_PROTOCOL: lambda model: (
-        model.default_protocol.value if model.default_protocol else ""
-    ),
+    Column.DEFAULT_PROTOCOL: lambda model: model.default_protocol,
 }
 
 
-def text_of(model: Model, column: Column) -> str:
+def text_of(model: StoredModel, column: Column) -> str:
     """Read a column of a model, as the text that it is compared and ordered by."""
-    return TEXTS[column](model)
+    return TEXTS[column](model) or ""

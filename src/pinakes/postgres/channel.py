@@ -17,13 +17,15 @@ from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus, Format
 from psycopg.pq.abc import PGresult
 
+from pinakes.postgres.errors import Silent
 from pinakes.postgres.hosts import Connection
 from pinakes.postgres.prepared import Prepared
 from pinakes.postgres.rows import Row
 from pinakes.postgres.statement import Statement, Values
 
-CHUNK = 16
-"""Rows taken from the server at a time: a bound on the memory that one page may need."""
+CHUNK = 24
+"""Rows taken from the server at a time: a bound on the memory that one page may need. A page of
+twenty and the row that tells of more come at once."""
 
 STOP_SECONDS = 2.0
 """How long the server is asked to stop a statement before the connection is given up."""
@@ -31,6 +33,9 @@ STOP_SECONDS = 2.0
 LOOK_SECONDS = 0.1
 """Between looks at a connection that has not answered: of a socket that was reset uvloop tells
 nobody, for libuv stops watching one that has an error."""
+
+SILENCE_SECONDS = 5.0
+"""The server stops a read before: one that has not ended by then is not there any more."""
 
 OUTDATED = {"0A000", "26000"}
 """SQLSTATEs of a prepared statement that is no longer what it was: nothing has happened yet."""
@@ -65,6 +70,7 @@ class _Reading:
         self.is_cut = False
         self.error: psycopg.Error | None = None
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._began_at = self.ended.get_loop().time()
         self._bounds = bounds
         self._room = bounds.characters if bounds else 0
         self._transformer = transformer
@@ -83,18 +89,34 @@ class _Reading:
         if not self.ended.done():
             self.ended.set_result(None)
 
+    def give_up_if_silent(self) -> None:
+        """Let go on who waits for rows where they do not come; what was asked for may still run."""
+        is_late = self.ended.get_loop().time() > self._began_at + SILENCE_SECONDS
+        if self._bounds and is_late and not self.ended.done():
+            self.ended.set_exception(Silent("the database does not answer"))
+
     def found(self) -> Found:
         """Return the rows within bounds."""
         most = self._bounds.rows if self._bounds else 0
         return Found(self.rows[:most], more=self.is_cut or len(self.rows) > most)
 
-    def _keep(self, rows: Iterable[Row]) -> None:
+    def _keep(self, rows: list[Row]) -> None:
+        """Keep rows as far as there is room, and the first one in any case."""
+        size = _characters_of(rows)
+        if size <= self._room:  # nearly always, and asked once for many rows
+            self._room -= size
+            self.rows += rows
+            return
         for row in rows:
-            self._room -= sum([len(value) for value in row if type(value) in SIZED])
+            self._room -= _characters_of([row])
             self.is_cut = bool(self.rows) and self._room < 0
             if self.is_cut:
                 return
             self.rows.append(row)
+
+
+def _characters_of(rows: Iterable[Row]) -> int:
+    return sum([len(value) for row in rows for value in row if type(value) in SIZED])
 
 
 class Channel:
@@ -249,8 +271,12 @@ class Channel:
 
     def _look(self) -> None:
         self._is_looked_at = False
-        if self._reading and not self._is_closed:
+        if self._is_closed:
+            return
+        if self._reading:
             self._on_readable()
+        if reading := self._reading:
+            reading.give_up_if_silent()
             self._look_soon()
 
     def _take_results(self) -> None:

@@ -25,9 +25,6 @@ from pinakes.postgres.statement import Statement, Values
 ANSWER_SECONDS = 9.0
 """Nothing takes longer: the API promises an answer within ten seconds."""
 
-SILENCE_SECONDS = 5.0
-"""The server gives a read up before: one that has said nothing by then is not there any more."""
-
 AGAIN_SECONDS = 0.1
 SETTLE_SECONDS = 0.2
 
@@ -153,17 +150,13 @@ class Runner:
         tested: bool = False,
     ) -> Found:
         async with self._connections.connection(tested=tested) as channel:
-            with bounded(), Deadline(SILENCE_SECONDS, _silent), in_catalogue_words():
+            with bounded(), in_catalogue_words():
                 return await channel.fetch(statement, values, bounds)
 
 
 def _in_time() -> Deadline:
     """Let nothing inside take longer than promised; what is late is given up."""
     return Deadline(ANSWER_SECONDS, _lost)
-
-
-def _silent() -> Silent:
-    return Silent("the database does not answer")
 
 
 def _lost() -> AnswerLost:

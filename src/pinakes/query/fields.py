@@ -43,7 +43,7 @@ def read_number(text: str) -> float | None:
     """Read a finite decimal number; None for all else, so also for NaN and the infinities."""
     if not NUMBER.fullmatch(text):
         return None
-    number = float(text)
+    number = float(text) or 0.0  # of two zeros that are equal only one is ever met
     return number if math.isfinite(number) else None
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from pinakes.catalog.listing import ModelListing, ModelPage
 from pinakes.catalog.model import DEFAULT_PROJECT, ArtifactType, DefaultProtocol, Model
-from pinakes.catalog.stored import StoredModel, stored_model, whole_model
+from pinakes.catalog.stored import StoredModel, stored_model
 from pinakes.wire.choices import ARTIFACT_TYPES, DEFAULT_PROTOCOLS
 from pinakes.wire.errors import BadRequest
 from pinakes.wire.fields import Fields, read_body, read_double, read_text
@@ -95,11 +95,10 @@ def _read_default_protocol(fields: Fields) -> DefaultProtocol | None:
 
 def write_model(model: Model, mask: Collection[str] = MODEL_NAMES) -> bytes:
     """Write every field of a model, those outside ``mask`` as if they were empty."""
-    return write_stored_model(stored_model(model), mask)
+    return _write_stored_model(stored_model(model), HIDEABLE.difference(mask))
 
 
-def write_stored_model(model: StoredModel, mask: Collection[str]) -> bytes:
-    """Write a model as ``write_model`` does."""
+def _write_stored_model(model: StoredModel, hidden: Collection[str]) -> bytes:
     uri, project, name, version, kind, task_type, tags, metrics, schema, protocol, created = model
     written = WrittenModel(
         uri,
@@ -114,19 +113,20 @@ def write_stored_model(model: StoredModel, mask: Collection[str]) -> bytes:
         project,
         None if protocol is None else {"defaultProtocol": protocol},
     )
-    for hidden in HIDEABLE.difference(mask):
-        setattr(written, hidden, EMPTY_MODEL[hidden])
+    for name in hidden:
+        setattr(written, name, EMPTY_MODEL[name])
     return _encoder.encode(written)
 
 
 def write_model_page(page: ModelPage, listing: ModelListing, mask: Collection[str]) -> bytes:
     """Write v1ModelMetadataListResponse, ending where the page outgrows its bytes."""
+    hidden = HIDEABLE.difference(mask)
     return write_page(
         "models",
-        entries=(write_stored_model(model, mask) for model in page.stored),
+        entries=(_write_stored_model(model, hidden) for model in page.stored),
         more=page.more,
         token_behind=lambda index: write_token(
-            listing.position_of(whole_model(page.stored[index])), model_scope(listing)
+            listing.position_of(page.stored[index]), model_scope(listing)
         ),
     )
 

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from functools import lru_cache
 
 import msgspec
 
@@ -9,6 +10,9 @@ from pinakes.catalog.listing import Position
 from pinakes.wire.errors import BadRequest
 
 DIGEST_BYTES = 12
+
+KNOWN_LISTINGS = 128
+"""Listings whose text is remembered, for it takes as long to write as all else of a token."""
 
 
 def write_token(position: object, listing: object) -> str:
@@ -45,4 +49,9 @@ def _wrong_token() -> BadRequest:
 
 
 def _digest(payload: bytes, listing: object) -> bytes:
-    return hashlib.sha256(repr(listing).encode() + b"\0" + payload).digest()[:DIGEST_BYTES]
+    return hashlib.sha256(_text_of(listing) + b"\0" + payload).digest()[:DIGEST_BYTES]
+
+
+@lru_cache(KNOWN_LISTINGS)
+def _text_of(listing: object) -> bytes:
+    return repr(listing).encode()

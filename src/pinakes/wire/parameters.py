@@ -63,7 +63,8 @@ class Parameters:
             encoded_name, _, encoded = pair.partition(b"=")
             name = _decode(encoded_name, "the name of a parameter")
             self._values[name] = _decode(encoded, name)
-        _refuse_nul(self._values)
+        if b"\0" in query_string or b"%00" in query_string:
+            _refuse_nul(self._values)
 
     def text(self, name: str) -> str | None:
         """Return a parameter, None where it is absent or empty."""
@@ -80,7 +81,8 @@ class Parameters:
 
     def pairs(self, map_name: str) -> dict[str, str]:
         """Return the parameters ``map_name[key]`` by their keys; here an empty text counts."""
-        names = [name for name in self._values if name.partition("[")[0] == map_name]
+        given = [name for name in self._values if name.startswith(map_name)]
+        names = [name for name in given if name.partition("[")[0] == map_name]
         for name in names:
             if not (name.startswith(f"{map_name}[") and name.endswith("]")):
                 raise BadRequest(name, f"expected {map_name}[key]")
@@ -237,9 +239,8 @@ def _read_page_size(parameters: Parameters) -> int:
 
 def _decode(encoded: bytes, path: str) -> str:
     try:
-        if encoded.isalnum():  # then nothing is encoded
-            return encoded.decode()
-        return unquote_to_bytes(encoded.replace(b"+", b" ")).decode()
+        spaced = encoded.replace(b"+", b" ")
+        return (unquote_to_bytes(spaced) if b"%" in spaced else spaced).decode()
     except UnicodeDecodeError as error:
         raise BadRequest(path, f"is not UTF-8: {error.reason}") from error
 
