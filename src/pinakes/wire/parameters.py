@@ -18,8 +18,8 @@ from pinakes.catalog.listing import (
 )
 from pinakes.catalog.model import DEFAULT_PROJECT, ArtifactType, DefaultProtocol, ModelKey
 from pinakes.catalog.runtime import DeploymentStatus, DeploymentType
-from pinakes.query.conditions import Both, Column, Comparison, Condition, Metric, Operator, Tag
-from pinakes.query.fields import column_named, compare
+from pinakes.query.conditions import Both, Column, Comparison, Condition, Operator
+from pinakes.query.fields import MAPS, column_named, compare
 from pinakes.query.parser import MAX_COMPARISONS, parse
 from pinakes.wire.choices import (
     ARTIFACT_TYPES,
@@ -47,6 +47,12 @@ TEXT_FILTERS = {
 }
 """The simple filters that compare text, each an equality."""
 
+CHOICE_FILTERS: Mapping[str, tuple[Column, Mapping[str, ArtifactType | DefaultProtocol]]] = {
+    "artifactType": (Column.ARTIFACT_TYPE, ARTIFACT_TYPES),
+    "defaultProtocol": (Column.DEFAULT_PROTOCOL, DEFAULT_PROTOCOLS),
+}
+"""Those that compare an enum."""
+
 Choice = TypeVar("Choice")
 
 
@@ -73,20 +79,11 @@ class Parameters:
     def choice(self, name: str, choices: Mapping[str, Choice]) -> Choice | None:
         """Return an enum given by its name, None where it is absent."""
         text = self.text(name)
-        if text is None:
-            return None
-        if text not in choices:
-            raise BadRequest(name, f"unknown name, expected one of {', '.join(choices)}")
-        return choices[text]
+        return None if text is None else _read_choice(name, text, choices)
 
-    def pairs(self, map_name: str) -> dict[str, str]:
-        """Return the parameters ``map_name[key]`` by their keys; here an empty text counts."""
-        given = [name for name in self._values if name.startswith(map_name)]
-        names = [name for name in given if name.partition("[")[0] == map_name]
-        for name in names:
-            if not (name.startswith(f"{map_name}[") and name.endswith("]")):
-                raise BadRequest(name, f"expected {map_name}[key]")
-        return {name[len(map_name) + 1 : -1]: self._values[name] for name in names}
+    def given(self) -> Sequence[tuple[str, str]]:
+        """Return all names and texts, in the same order however they were given."""
+        return sorted(self._values.items())
 
 
 def read_model_key(parameters: Parameters) -> ModelKey:
@@ -157,50 +154,42 @@ def _read_mask_item(item: str, names: Mapping[str, str]) -> str:
 
 
 def _read_filters(parameters: Parameters) -> Condition | None:
-    comparisons = [
-        *_read_text_filters(parameters),
-        *_read_choice_filters(parameters),
-        *_read_pair_filters(parameters),
-    ]
+    read = [_read_filter(name, text) for name, text in parameters.given()]
+    comparisons = [comparison for comparison in read if comparison]
     if len(comparisons) > MAX_COMPARISONS:
         raise BadRequest("", f"expected at most {MAX_COMPARISONS} filters")
     return reduce(Both, comparisons) if comparisons else None
 
 
-def _read_text_filters(parameters: Parameters) -> Sequence[Comparison]:
-    return [
-        Comparison(column, Operator.EQUAL, text)
-        for name, column in TEXT_FILTERS.items()
-        if (text := parameters.text(name))
-    ]
-
-
-def _read_choice_filters(parameters: Parameters) -> Sequence[Comparison]:
-    """Read the enums; their zero values filter nothing."""
-    artifact_type = parameters.choice("artifactType", ARTIFACT_TYPES)
-    protocol = parameters.choice("defaultProtocol", DEFAULT_PROTOCOLS)
-    filters: list[Comparison] = []
-    if artifact_type not in (None, ArtifactType.UNKNOWN):
-        filters.append(Comparison(Column.ARTIFACT_TYPE, Operator.EQUAL, artifact_type.value))
-    if protocol not in (None, DefaultProtocol.UNKNOWN):
-        filters.append(Comparison(Column.DEFAULT_PROTOCOL, Operator.EQUAL, protocol.value))
-    return filters
-
-
-def _read_pair_filters(parameters: Parameters) -> Sequence[Comparison]:
-    tags = parameters.pairs("tags").items()
-    metrics = parameters.pairs("metrics").items()
-    return [
-        *(Comparison(Tag(key), Operator.EQUAL, text) for key, text in tags),
-        *(_read_metric_filter(key, text) for key, text in metrics),
-    ]
-
-
-def _read_metric_filter(key: str, text: str) -> Comparison:
-    comparison = compare(Metric(key), Operator.EQUAL, text)
+def _read_filter(name: str, text: str) -> Comparison | None:
+    """Read a parameter as an equality; None where it is no filter, or filters nothing."""
+    if column := TEXT_FILTERS.get(name):
+        return Comparison(column, Operator.EQUAL, text) if text else None
+    if name in CHOICE_FILTERS:
+        return _read_choice_filter(name, text)
+    map_name, bracket, rest = name.partition("[")
+    if map_name not in MAPS:
+        return None
+    if not bracket or not rest.endswith("]"):
+        raise BadRequest(name, f"expected {map_name}[key]")
+    comparison = compare(MAPS[map_name](rest[:-1]), Operator.EQUAL, text)
     if comparison is None:
-        raise BadRequest(f"metrics[{key}]", "expected a finite number")
+        raise BadRequest(name, "expected a finite number")
     return comparison
+
+
+def _read_choice_filter(name: str, text: str) -> Comparison | None:
+    """Read an enum; its zero value filters nothing."""
+    column, choices = CHOICE_FILTERS[name]
+    choice = _read_choice(name, text, choices) if text else None
+    is_zero = choice in (None, ArtifactType.UNKNOWN, DefaultProtocol.UNKNOWN)
+    return None if is_zero else Comparison(column, Operator.EQUAL, choice.value)
+
+
+def _read_choice(name: str, text: str, choices: Mapping[str, Choice]) -> Choice:
+    if text not in choices:
+        raise BadRequest(name, f"unknown name, expected one of {', '.join(choices)}")
+    return choices[text]
 
 
 def _read_order(parameters: Parameters) -> tuple[Order, ...]:
