@@ -10,8 +10,7 @@ from typing import Protocol, Self
 
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.abc import Buffer
-from psycopg.adapt import Loader
+from psycopg.types.string import TextLoader
 from typing_extensions import override
 
 from pinakes.catalog.errors import CatalogError, CatalogUnavailable
@@ -294,16 +293,9 @@ class _Loan(AbstractAsyncContextManager[Channel]):
         self._channels.give_back(self._channel)
 
 
-class _Bytes(Loader):
-    """Hand JSON out as it came."""
-
-    def load(self, data: Buffer) -> bytes:
-        return bytes(data)
-
-
 async def _made_ready(connection: Connection) -> Channel:
-    for kind in ("json", "jsonb"):
-        connection.adapters.register_loader(kind, _Bytes)
+    for kind in ("json", "jsonb"):  # as it came: who reads it does so for himself
+        connection.adapters.register_loader(kind, TextLoader)
     await connection.execute(SESSION)
     cursor = await connection.execute(BACKEND)
     backend = await cursor.fetchone()

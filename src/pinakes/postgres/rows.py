@@ -7,7 +7,7 @@ import msgspec
 
 from pinakes.catalog.access import Projects
 from pinakes.catalog.listing import ModelListing, RuntimeListing
-from pinakes.catalog.model import ArtifactType, DefaultProtocol, Model, ModelKey, PredictionSchema
+from pinakes.catalog.model import Model, ModelKey
 from pinakes.catalog.revision import Change, Revision, Verb
 from pinakes.catalog.runtime import (
     DeploymentStatus,
@@ -34,7 +34,10 @@ _metrics = msgspec.json.Decoder(dict[str, float])
 
 
 class RevisedModel(msgspec.Struct):
-    """A model as a revision keeps it: the row of the table ``models`` as JSON."""
+    """A model as a revision keeps it: the row of the table ``models`` as JSON.
+
+    Its fields stand in the order of those of ``StoredModel``.
+    """
 
     uri: str
     project: str
@@ -106,7 +109,7 @@ def listed_model_of(row: Row) -> StoredModel:
         task_type,
         _tags.decode(tags),
         _metrics.decode(metrics),
-        schema,
+        schema and schema.encode(),
         protocol,
         created,
     )
@@ -124,22 +127,10 @@ def revision_of(row: Row) -> Revision:
     )
 
 
-def _model_revised(text: bytes) -> Model:
-    revised = _revised_model.decode(text)
-    schema, protocol = bytes(revised.prediction_schema), revised.default_protocol
-    return Model(
-        uri=revised.uri,
-        project=revised.project,
-        name=revised.name,
-        version=revised.version,
-        artifact_type=ArtifactType(revised.artifact_type),
-        task_type=revised.task_type,
-        tags=revised.tags,
-        metrics=revised.metrics,
-        prediction_schema=None if schema == b"null" else PredictionSchema(schema),
-        default_protocol=None if protocol is None else DefaultProtocol(protocol),
-        creation_time=revised.creation_time,
-    )
+def _model_revised(text: str) -> Model:
+    revised = StoredModel(*msgspec.structs.astuple(_revised_model.decode(text)))
+    schema = bytes(revised.prediction_schema or b"")
+    return whole_model(revised._replace(prediction_schema=None if schema == b"null" else schema))
 
 
 def stored_model_of(row: Row) -> StoredModel:
