@@ -28,6 +28,7 @@ class Who(Enum):
 
     OURS = "pinakes"
     OURS_LOGGED_IN = "pinakes, with tokens"
+    OURS_ON_TWO = "pinakes, two processes"
     LIMIT = "pgbench, same SQL"
     CONSTANT = "same application, constant answer"
     BARE = "bare ASGI, constant answer"

@@ -3,8 +3,6 @@
 import http.client
 import json
 import statistics
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,14 +40,6 @@ def measure_start(environment: dict[str, str], folder: Path) -> RunningServer:
     """Start a server, stop it, and return what it told."""
     with serving(folder / "start.log", environment) as server:
         return server
-
-
-def has_workers() -> bool:
-    """Say whether this version serves with several processes."""
-    command = [sys.executable, "-m", "pinakes", "serve", "--help"]
-    return (
-        "--workers" in subprocess.run(command, check=False, capture_output=True, text=True).stdout
-    )
 
 
 def measure_memory(environment: dict[str, str], folder: Path) -> Memory:

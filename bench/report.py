@@ -38,7 +38,6 @@ def written(results: Results) -> str:
         "\n".join(table(("once a round", "median", "spread"), _lives(results))),
         *_filters(results),
         "\n".join(table(("goal", "at least", "aim", "measured", ""), _goals(judge(results)))),
-        "\n".join(f"left out: {reason}" for reason in results.left_out),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
@@ -59,7 +58,7 @@ def write_json(results: Results, file: Path) -> None:
             name: getattr(results, name)
             for name in (
                 "imports", "exports", "listens_ms", "ready_ms", "load_seconds", "memory",
-                "keep_alive", "filters", "depth", "left_out",
+                "keep_alive", "filters", "depth",
             )
         },
     }  # fmt: skip

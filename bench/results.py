@@ -10,7 +10,7 @@ from bench.transfer import Carried
 
 @dataclass
 class Results:
-    """What was measured; what was left out is empty, and says why in ``left_out``."""
+    """What was measured; what was not is empty."""
 
     models: int
     seed: int
@@ -25,4 +25,3 @@ class Results:
     keep_alive: dict[str, KeepAlive] = field(default_factory=dict[str, KeepAlive])
     filters: list[Timed] = field(default_factory=list[Timed])
     depth: Depth | None = None
-    left_out: list[str] = field(default_factory=list[str])

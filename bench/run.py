@@ -27,10 +27,10 @@ LOGGED_IN = (Operation.GET, Operation.SEARCH, Operation.CREATE)
 """What is also done with a token."""
 CONSTANTS = (Operation.GET, Operation.SEARCH)
 """What is also answered without a catalogue."""
+ON_TWO = (Operation.GET, Operation.SEARCH)
+"""What two processes are also asked for, as pgbench and PostgreSQL take both cores too."""
 CARRIED = 100_000
 """Models of an import, at most: more would be measured for long and tell nothing else."""
-NO_WORKERS = "two processes: this version of pinakes serves with one"
-NO_TRANSFER = "import and export: this version of pinakes has no such commands"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,8 @@ def _sampling(order: Order, sample: list[Model]) -> Generator[Model]:
 
 
 def _measure_rounds(bench: Bench) -> None:
-    with _cells(bench) as cells, _carrying(bench) as carry:
+    carry = _carrying(bench)
+    with _cells(bench) as cells:
         for number in range(bench.order.rounds):
             say(f"round {number + 1} of {bench.order.rounds}")
             tidy = partial(database.tidy, bench.conninfo)
@@ -113,10 +114,14 @@ def _cells(bench: Bench) -> Generator[list[Cell]]:
         logged_in = stack.enter_context(
             serving(bench.folder / "tokens.log", bench.environment | issuer.environment)
         )
+        on_two = stack.enter_context(
+            serving(bench.folder / "on_two.log", bench.environment, ["--workers", "2"])
+        )
         shown = asked.only(*LOGGED_IN).with_headers(issuer.headers)
         cells = [
             *http_cells(Who.OURS, ours, bench.database, asked),
             *http_cells(Who.OURS_LOGGED_IN, logged_in, bench.database, shown),
+            *http_cells(Who.OURS_ON_TWO, on_two, bench.database, asked.only(*ON_TWO)),
             *pgbench_cells(bench.database, bench.conninfo, ours, asked),
         ]
         for who, kind in ((Who.CONSTANT, "whole"), (Who.BARE, "bare")):
@@ -148,13 +153,8 @@ def _start(bench: Bench) -> None:
     bench.results.ready_ms.append(started.ready_ms)
 
 
-@contextmanager
-def _carrying(bench: Bench) -> Generator[Callable[[], None]]:
-    """Give what measures an import and an export, or nothing where there are none."""
-    if not transfer.has_commands():
-        bench.results.left_out.append(NO_TRANSFER)
-        yield lambda: None
-        return
+def _carrying(bench: Bench) -> Callable[[], None]:
+    """Return what measures an import and an export."""
     file = bench.folder / "catalogue.ndjson"
     carried = islice(catalogue.models(bench.order.models, bench.order.seed), CARRIED)
     transfer.write_lines(carried, file)
@@ -164,7 +164,7 @@ def _carrying(bench: Bench) -> Generator[Callable[[], None]]:
         exported = bench.folder / "exported.ndjson"
         bench.results.exports.append(transfer.measure_export(bench.conninfo, exported))
 
-    yield carry
+    return carry
 
 
 def _measure_once(bench: Bench) -> None:
@@ -179,9 +179,6 @@ def _measure_once(bench: Bench) -> None:
             cases = filters.cases(bench.sample[0])
             say(f"{len(cases)} filters")
             results.filters = suite.run_suite(server.url, cases)
-    if not life.has_workers():
-        results.left_out.append(NO_WORKERS)
-        return
     with serving(bench.folder / "two.log", bench.environment, ["--workers", "2"]) as server:
         results.keep_alive["two processes"] = life.measure_keep_alive(server.url, get)
 

@@ -37,16 +37,6 @@ class Carried:
     command_megabytes: float
 
 
-def has_commands() -> bool:
-    """Say whether this version carries catalogues out and in."""
-    return all(
-        not subprocess.run(
-            [sys.executable, "-m", "pinakes", command, "--help"], check=False, capture_output=True
-        ).returncode
-        for command in ("import", "export")
-    )
-
-
 def write_lines(models: Iterable[Model], file: Path) -> None:
     """Write models as the lines that ``pinakes import`` takes: by URI and project."""
     in_order = sorted(models, key=lambda model: (model.uri, model.project))
