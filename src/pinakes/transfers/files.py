@@ -48,9 +48,9 @@ async def export_catalogue(
             (Kind.RUNTIME, catalogue.runtime()),
         ):
             async with aclosing(batches):
-                async for batch in batches:
-                    writer.add(kind, batch)
-                    count += len(batch)
+                async for lines, how_many in batches:
+                    writer.add(kind, lines, how_many)
+                    count += how_many
                     progress("lines", count)
         return writer.finish()
 

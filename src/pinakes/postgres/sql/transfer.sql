@@ -37,70 +37,95 @@ select
     (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
     || '.' || '{schema}.models'::regclass::oid
 
--- An export is written by PostgreSQL, a line of JSON a row: a text is escaped by to_json, what is JSON
--- stands there as it is kept. No JSON holds the two characters that CSV would need, so that COPY gives
--- it out unchanged; a row where it quotes all the same has a line end between its values.
+-- An export is written by PostgreSQL, a line of JSON a row: a text is escaped by row_to_json, what is JSON
+-- stands there as it is kept. Binary, COPY gives it out as it is: any text format looks at each byte.
+-- "offset 0" lets rows be sorted as they are kept, schemas compressed, and not as the lines that they become.
+
+-- name: begin_export
+-- What an export sets besides: memory to sort a hundred thousand models in, who would else go through
+-- files. One export runs at a time, and only here; who has set more keeps it.
+select pg_catalog.set_config('work_mem', '64MB', true)
+where
+    pg_catalog.pg_size_bytes(pg_catalog.current_setting('work_mem'))
+    < pg_catalog.pg_size_bytes('64MB')
 
 -- name: export_revisions
 -- All of history, in the order in which it was made.
 copy (
-    select
-        '{{"revision":{{"id":"' || change_id
-        || '","verb":' || to_json(verb)
-        || ',"actor":' || to_json(actor)
-        || ',"door":' || to_json(door)
-        || ',"requestId":' || to_json(request_id)
-        || ',"changedAt":"'
-        || to_char(changed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-        || '","before":' || coalesce(before::text, 'null')
-        || ',"after":' || coalesce(after::text, 'null') || '}}}}'
-    from {schema}.model_revisions
-    order by serial
-) to stdout (format csv, quote e'\x01', delimiter e'\x02')
+    select row_to_json(line)
+    from (
+        select row_to_json(revision) as revision
+        from (
+            select
+                change_id as id,
+                verb,
+                actor,
+                door,
+                request_id as "requestId",
+                to_char(changed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+                    as "changedAt",
+                before,
+                after
+            from (select * from {schema}.model_revisions order by serial offset 0) as kept
+        ) as revision
+    ) as line
+) to stdout (format binary)
 
 -- name: export_models
 -- Every model, by its key.
 copy (
-    select
-        '{{"URI":' || to_json(uri)
-        || ',"name":' || to_json(name)
-        || ',"version":' || to_json(version)
-        || ',"artifactType":' || to_json(artifact_type)
-        || ',"taskType":' || to_json(task_type)
-        || ',"tags":' || tags::text
-        || ',"metrics":' || metrics::text
-        || ',"creationTime":"'
-        || to_char(creation_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-        || '","predictionSchema":' || coalesce(prediction_schema::text, 'null')
-        || ',"project":' || to_json(project)
-        || ',"runtimeDefaults":'
-        || coalesce('{{"defaultProtocol":' || to_json(default_protocol) || '}}', 'null') || '}}'
-    from {schema}.models
-    order by uri, project
-) to stdout (format csv, quote e'\x01', delimiter e'\x02')
+    select row_to_json(line)
+    from (
+        select
+            uri as "URI",
+            name,
+            version,
+            artifact_type as "artifactType",
+            task_type as "taskType",
+            tags,
+            metrics,
+            to_char(creation_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+                as "creationTime",
+            prediction_schema as "predictionSchema",
+            project,
+            -- json_build_object would put blanks between
+            ('{{"defaultProtocol":' || to_json(default_protocol) || '}}')::json
+                as "runtimeDefaults"
+        from (select * from {schema}.models order by uri, project offset 0) as kept
+    ) as line
+) to stdout (format binary)
 
 -- name: export_runtime
 -- All runtime metadata, by its key.
 copy (
-    select
-        '{{"runtimeMetadata":{{"modelUri":' || to_json(model_uri)
-        || ',"deploymentName":' || to_json(deployment_name)
-        || ',"deploymentNamespace":' || to_json(deployment_namespace)
-        || ',"deploymentKubernetesUid":' || to_json(deployment_uid)
-        || ',"predictorName":' || to_json(predictor_name)
-        || ',"nodeName":' || to_json(node_name)
-        || ',"deploymentStatus":' || to_json(deployment_status)
-        || ',"deploymentType":' || to_json(deployment_type)
-        || ',"traffic":"' || traffic
-        || '","shadow":' || to_json(shadow)
-        || ',"creationTime":"'
-        || to_char(creation_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-        || '","explainer":' || to_json(explainer)
-        || ',"replicas":"' || replicas
-        || '","project":' || to_json(project) || '}}}}'
-    from {schema}.runtime_metadata
-    order by deployment_uid, predictor_name, node_name, model_uri, project
-) to stdout (format csv, quote e'\x01', delimiter e'\x02')
+    select row_to_json(line)
+    from (
+        select row_to_json(runtime) as "runtimeMetadata"
+        from (
+            select
+                model_uri as "modelUri",
+                deployment_name as "deploymentName",
+                deployment_namespace as "deploymentNamespace",
+                deployment_uid as "deploymentKubernetesUid",
+                predictor_name as "predictorName",
+                node_name as "nodeName",
+                deployment_status as "deploymentStatus",
+                deployment_type as "deploymentType",
+                traffic::text as traffic,
+                shadow,
+                to_char(creation_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+                    as "creationTime",
+                explainer,
+                replicas::text as replicas,
+                project
+            from (
+                select * from {schema}.runtime_metadata
+                order by deployment_uid, predictor_name, node_name, model_uri, project
+                offset 0
+            ) as kept
+        ) as runtime
+    ) as line
+) to stdout (format binary)
 
 -- name: find_revisions
 -- Which of some changes history knows already, and whether this very transaction told it.

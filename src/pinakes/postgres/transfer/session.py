@@ -1,13 +1,13 @@
 """The one transaction of a transfer, on a connection of its own."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 import psycopg
 from psycopg import AsyncConnection, IsolationLevel, errors
-from psycopg.abc import PQGen
-from psycopg.generators import copy_from
-from psycopg.pq.abc import PGconn
+from psycopg.generators import fetch_many
+from psycopg.pq import ExecStatus
 from psycopg.types.string import ByteaBinaryLoader
 
 from pinakes.catalog.errors import CatalogUnavailable, SchemaMismatch
@@ -15,14 +15,9 @@ from pinakes.postgres.errors import explain_connect_failure, in_catalogue_words
 from pinakes.postgres.migrate import Applied, objection, shipped
 from pinakes.postgres.rows import Row
 from pinakes.postgres.statements import load_statements
+from pinakes.postgres.transfer.copied import CopiedOut, lines_of
 
 CONNECT_SECONDS = 5
-
-CHUNK = 1024 * 1024
-"""So many bytes are handed on at a time."""
-
-QUOTE = b"\x01"
-"""What COPY is told to put around a row that has a line end in it; no JSON holds it otherwise."""
 
 Values = Mapping[str, object]
 
@@ -61,14 +56,24 @@ class Session:
         await cursor.executemany(self._statements[name], values)
         return cursor.rowcount
 
-    async def lines(self, name: str) -> AsyncGenerator[list[bytes], None]:
-        """Yield what a named statement copies out, many lines at a time, each with its end."""
+    async def lines(self, name: str) -> AsyncGenerator[tuple[bytes, int], None]:
+        """Yield the lines that a named statement copies out, many at a time, and how many.
+
+        What stops before the end stops it in PostgreSQL, too.
+        """
         async with self._connection.cursor().copy(self._statements[name]):
-            goes_on = True
-            while goes_on:
-                reading = _many_lines(self._connection.pgconn)
-                lines, goes_on = await self._connection.wait(reading)
-                yield _unquoted(lines)
+            copied = CopiedOut(self._connection.pgconn)
+            while not copied.has_ended:
+                if texts := copied.texts():
+                    yield lines_of(texts), len(texts)
+                await asyncio.sleep(0)
+            await self._check_end()
+
+    async def _check_end(self) -> None:
+        """Raise what ended COPY, if it was not the end."""
+        for result in await self._connection.wait(fetch_many(self._connection.pgconn)):
+            if result.status != ExecStatus.COMMAND_OK:
+                raise errors.error_from_result(result, encoding="utf-8")
 
     async def copy(self, name: str, rows: Iterable[Sequence[object]]) -> None:
         """Copy rows in by a named statement."""
@@ -112,32 +117,6 @@ def in_words() -> Generator[None, None, None]:
     except psycopg.Error as error:
         reason = error.diag.message_primary or type(error).__name__
         raise TransferError(f"PostgreSQL refused an entry: {reason}") from error
-
-
-def _many_lines(connection: PGconn) -> PQGen[tuple[list[bytes], bool]]:
-    """Read lines that COPY gives out, and whether it goes on: a CHUNK, or what is left of it.
-
-    To await each line by itself takes a fifth more CPU (decision 0026).
-    """
-    lines: list[bytes] = []
-    size = 0
-    while size < CHUNK:
-        line = yield from copy_from(connection)
-        if not isinstance(line, memoryview):
-            return lines, False
-        lines.append(bytes(line))
-        size += len(line)
-    return lines, True
-
-
-def _unquoted(lines: list[bytes]) -> list[bytes]:
-    """Make one line of what PostgreSQL keeps as several: between values a space is as good."""
-    return [
-        line.strip(QUOTE + b"\r\n").replace(b"\n", b" ").replace(b"\r", b" ") + b"\n"
-        if line.startswith(QUOTE)
-        else line
-        for line in lines
-    ]
 
 
 async def _connect(conninfo: str) -> AsyncConnection[Row]:

@@ -1,6 +1,6 @@
 """Write a portable catalogue: a header, the lines of its entries, and a manifest of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import msgspec
 
@@ -19,11 +19,10 @@ class PortableWriter:
         self._tally = Tally()
         write(_line("export", {"format": FORMAT}))
 
-    def add(self, kind: Kind, lines: Sequence[bytes]) -> None:
+    def add(self, kind: Kind, lines: bytes, count: int) -> None:
         """Write lines of a kind, each with its end, which come in the order of their keys."""
-        text = b"".join(lines)
-        self._tally.add(kind, text, len(lines))
-        self._write(text)
+        self._tally.add(kind, lines, count)
+        self._write(lines)
 
     def finish(self) -> Sections:
         """Write the manifest, and return what it says."""
