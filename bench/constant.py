@@ -29,7 +29,9 @@ from pinakes.catalog.errors import CatalogUnavailable
 from pinakes.catalog.service import ModelCatalog
 from pinakes.postgres.pool import NoConnections
 from pinakes.postgres.store import PostgresStore
-from pinakes.telemetry import Log, LogFormat, Telemetry
+from pinakes.telemetry.formats import LogFormat
+from pinakes.telemetry.log import Log
+from pinakes.telemetry.process import Telemetry
 
 
 def _choose(scope: Scope, get: bytes, page: bytes) -> bytes:

@@ -16,7 +16,6 @@ from pinakes.postgres.connection import (
 from pinakes.postgres.embedded import EmbeddedPostgres
 from pinakes.postgres.files import PrivateFiles
 from pinakes.postgres.migrate import migrate
-from pinakes.postgres.passwords import password_source
 from pinakes.settings.database import (
     ConfiguredDatabase,
     EmbeddedDatabase,
@@ -64,6 +63,9 @@ async def _describe_for_once(reader: ConnectionReader, passwords: PasswordSettin
     """Say how to connect, with a password that is fetched for that: a token lives for minutes."""
     if passwords is None:
         return reader.conninfo()
+    # Who has it in a secret need not wait until what fetches passwords is imported.
+    from pinakes.postgres.passwords.choice import password_source  # noqa: PLC0415
+
     # What would be an event is told by the error.
     return await reader.conninfo_from(password_source(passwords, lambda _: None))
 

@@ -34,7 +34,8 @@ from pinakes.postgres.connection import ConnectionReader
 from pinakes.postgres.embedded import EmbeddedPostgres
 from pinakes.postgres.expiry import expiry_readings
 from pinakes.postgres.migrate import MigrationError, migrate
-from pinakes.postgres.passwords import PasswordSource, password_source
+from pinakes.postgres.passwords.choice import password_source
+from pinakes.postgres.passwords.source import PasswordSource
 from pinakes.postgres.pool import Connections, NoConnections, Pool
 from pinakes.postgres.store import PostgresStore
 from pinakes.settings.auth import Anonymous, Auth, NoAuth, Oidc
@@ -46,17 +47,17 @@ from pinakes.settings.database import (
     UnknownDatabase,
 )
 from pinakes.settings.environment import Settings
-from pinakes.telemetry import (
+from pinakes.telemetry.events import (
     DatabaseMigrated,
     EmbeddedServerDied,
-    Log,
-    LogFormat,
     MigrationFailed,
     ServerListening,
     ServerStopped,
     ServerStopping,
-    Telemetry,
 )
+from pinakes.telemetry.formats import LogFormat
+from pinakes.telemetry.log import Log
+from pinakes.telemetry.process import Telemetry
 
 MIGRATION_RETRY_SECONDS = 5.0
 """No sooner, for the last login may have been refused, and a server lock out who comes often."""

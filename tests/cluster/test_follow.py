@@ -15,7 +15,7 @@ from pinakes.bridge.operators import zalando
 from pinakes.kubernetes.api_server import ApiServer
 from pinakes.kubernetes.pod import Pod
 from pinakes.kubernetes.reference import SecretReference
-from pinakes.telemetry import ClusterFailed, Event
+from pinakes.telemetry.events import ClusterFailed, Event
 from tls.authority import Authority
 
 PASSWORD = "hunter2"

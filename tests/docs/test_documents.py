@@ -16,7 +16,7 @@ from parts import RunningServer, open_gate
 from pinakes.__main__ import COMMANDS, read_arguments
 from pinakes.api.routes import route_table
 from pinakes.postgres.sources import ALIASES
-from pinakes.telemetry import Event
+from pinakes.telemetry.events import Event
 from pinakes.wire.status import STATUSES
 
 ROOT = Path(__file__).parents[2]

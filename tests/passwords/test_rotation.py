@@ -19,8 +19,8 @@ from psycopg.conninfo import conninfo_to_dict
 from parts import SCHEMA, RunningServer, clean_environment, environment_of, running_server
 from pinakes.database import connection_reader
 from pinakes.postgres.connection import ConnectionReader
-from pinakes.postgres.passwords import password_source
 from pinakes.postgres.passwords.cached import CachedPasswords
+from pinakes.postgres.passwords.choice import password_source
 from pinakes.settings.database import ConfiguredDatabase, read_database
 
 

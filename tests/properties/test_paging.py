@@ -23,7 +23,9 @@ from pinakes.postgres.pool import Pool
 from pinakes.postgres.statement import numbered
 from pinakes.postgres.store import PostgresStore
 from pinakes.query.conditions import Column
-from pinakes.telemetry import Log, LogFormat, Telemetry
+from pinakes.telemetry.formats import LogFormat
+from pinakes.telemetry.log import Log
+from pinakes.telemetry.process import Telemetry
 
 orders = st.lists(
     st.tuples(st.sampled_from(list(SPELLINGS)), st.sampled_from(["", " asc", " desc"])),

@@ -30,7 +30,9 @@ from pinakes.catalog.service import ModelCatalog
 from pinakes.postgres.pool import Pool
 from pinakes.postgres.statement import numbered
 from pinakes.postgres.store import PostgresStore
-from pinakes.telemetry import Log, LogFormat, Telemetry
+from pinakes.telemetry.formats import LogFormat
+from pinakes.telemetry.log import Log
+from pinakes.telemetry.process import Telemetry
 
 Json = dict[str, Any]
 

@@ -5,7 +5,7 @@ import asyncio
 import psycopg
 
 from parts import SCHEMA, migrated, new_database
-from pinakes.postgres.transfer import outgoing
+from pinakes.postgres.transfer.outgoing import outgoing
 from tls.parts import Parts
 
 SOME = """

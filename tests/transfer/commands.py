@@ -12,9 +12,10 @@ from pinakes.catalog.model import ModelKey
 from pinakes.catalog.revision import Change, Revision
 from pinakes.postgres.pool import Pool
 from pinakes.postgres.store import PostgresStore
-from pinakes.postgres.transfer import Difference, Mode, Order, Outcome
+from pinakes.postgres.transfer.order import Difference, Mode, Order, Outcome
 from pinakes.settings.environment import Settings, read_settings
-from pinakes.transfers.files import export_catalogue, import_file
+from pinakes.transfers.exports import export_catalogue
+from pinakes.transfers.files import import_file
 
 BY = Change(actor="bob", door="import", request_id="an import")
 

@@ -15,8 +15,8 @@ from psycopg.conninfo import make_conninfo
 
 from parts import SCHEMA, clean_environment, environment_of, migrated, new_database
 from pinakes.postgres.roles import write_roles
-from pinakes.postgres.transfer import Mode
-from pinakes.transfers.files import export_catalogue
+from pinakes.postgres.transfer.order import Mode
+from pinakes.transfers.exports import export_catalogue
 from pooler import pgbouncer, with_pgbouncer
 from transfer.commands import exported, imported, lines, pinakes, settings_of
 

@@ -17,7 +17,7 @@ from pinakes.catalog.model import Model, ModelKey
 from pinakes.catalog.revision import Change, Verb
 from pinakes.catalog.runtime import DeploymentType, RuntimeMetadata
 from pinakes.postgres.store import PostgresStore
-from pinakes.postgres.transfer import Difference, Mode
+from pinakes.postgres.transfer.order import Difference, Mode
 from pinakes.transfers.files import FileRefused
 from transfer.commands import BY, Done, exported, history, imported, lines, pinakes, tell
 

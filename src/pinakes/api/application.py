@@ -17,7 +17,7 @@ from pinakes.api.state import ServerState
 from pinakes.catalog.errors import CatalogError
 from pinakes.catalog.service import ModelCatalog
 from pinakes.query.errors import QuerySyntaxError
-from pinakes.telemetry import Telemetry
+from pinakes.telemetry.process import Telemetry
 from pinakes.wire.errors import RequestError
 
 EXPECTED = (CatalogError, QuerySyntaxError, RequestError)

@@ -10,7 +10,7 @@ from pinakes.auth.caller import Caller
 from pinakes.catalog.access import Access
 from pinakes.catalog.revision import Change
 from pinakes.catalog.service import ModelCatalog
-from pinakes.telemetry import Telemetry
+from pinakes.telemetry.process import Telemetry
 
 DOOR = "api"
 

@@ -13,7 +13,7 @@ from pinakes.auth.admission import Admission
 from pinakes.auth.errors import ProviderUnreachable, TokenRefused
 from pinakes.catalog.errors import CatalogError
 from pinakes.settings.auth import is_loopback
-from pinakes.telemetry import TokenRefused as TokenWasRefused
+from pinakes.telemetry.events import TokenRefused as TokenWasRefused
 from pinakes.wire.errors import (
     CallerUnknown,
     ForeignHost,

@@ -9,7 +9,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pinakes.api.state import ServerState
 from pinakes.auth.caller import ANONYMOUS
-from pinakes.telemetry import RequestAnswered, RequestCrashed, Telemetry, traceback_of
+from pinakes.telemetry.events import RequestAnswered, RequestCrashed
+from pinakes.telemetry.log import traceback_of
+from pinakes.telemetry.process import Telemetry
 
 SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 

@@ -20,7 +20,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from pinakes.api.answers import error_answer
 from pinakes.api.joined import JoinedWrites
 from pinakes.api.tls import ServerCertificate
-from pinakes.telemetry import RequestUnreadable, Telemetry
+from pinakes.telemetry.events import RequestUnreadable
+from pinakes.telemetry.process import Telemetry
 from pinakes.wire.errors import (
     BadRequest,
     HeadersTooLarge,

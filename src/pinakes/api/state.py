@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from pinakes.telemetry import Reading
+from pinakes.telemetry.readings import Reading
 
 
 @dataclass

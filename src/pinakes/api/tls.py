@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from pinakes.mounted import Mounted, UnusableError
-from pinakes.telemetry import CertificateRead, CertificateRefused, Event
+from pinakes.telemetry.events import CertificateRead, CertificateRefused, Event
 
 
 class ServerCertificate:

@@ -8,7 +8,8 @@ from pinakes.auth.caller import Caller
 from pinakes.auth.policy import Policy, read_policy
 from pinakes.catalog.access import Access
 from pinakes.mounted import Mounted, UnusableError
-from pinakes.telemetry import Event, PolicyRead, PolicyRefused, Reading
+from pinakes.telemetry.events import Event, PolicyRead, PolicyRefused
+from pinakes.telemetry.readings import Reading
 
 VALID = "pinakes_policy_valid"
 MAX_BYTES = 1024 * 1024

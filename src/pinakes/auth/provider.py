@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pinakes.auth.errors import ProviderUnreachable, TokenRefused
 from pinakes.auth.fetch import Fetch, FetchError
 from pinakes.auth.keys import Key, read_keys
-from pinakes.telemetry import Event, KeysRead, KeysUnreadable
+from pinakes.telemetry.events import Event, KeysRead, KeysUnreadable
 
 READ_SECONDS = 10.0
 """How long one reading may take ..."""

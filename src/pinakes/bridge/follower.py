@@ -13,7 +13,7 @@ from pinakes.kubernetes.api_server import ApiServer, Document
 from pinakes.kubernetes.errors import ClusterError
 from pinakes.kubernetes.reference import SecretReference
 from pinakes.kubernetes.watch import states
-from pinakes.telemetry import ClusterFailed, Event, SecretCopied, SourceAbsent, SourceRefused
+from pinakes.telemetry.events import ClusterFailed, Event, SecretCopied, SourceAbsent, SourceRefused
 
 MIN_PAUSE_SECONDS = 1.0
 MAX_PAUSE_SECONDS = 30.0

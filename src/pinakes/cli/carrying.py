@@ -16,7 +16,7 @@ from pinakes.cli.environment import read_environment
 from pinakes.cli.failure import CommandFailed, WrongUsage
 from pinakes.postgres.embedded import EmbeddedError
 from pinakes.postgres.migrate import MigrationError
-from pinakes.postgres.transfer import TransferError
+from pinakes.postgres.transfer.session import TransferError
 from pinakes.settings.database import EmbeddedDatabase
 from pinakes.settings.environment import Settings
 

@@ -16,7 +16,7 @@ from pinakes.cli.terminal import is_shown
 from pinakes.postgres.embedded import has_data
 from pinakes.settings.database import EmbeddedDatabase
 from pinakes.settings.environment import Settings
-from pinakes.transfers.files import export_catalogue
+from pinakes.transfers.exports import export_catalogue
 from pinakes.wire.portable.manifest import Sections
 
 DESCRIPTION = """\

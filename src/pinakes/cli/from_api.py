@@ -5,7 +5,7 @@ import argparse
 from pinakes.cli.carrying import ProgressLine, Stopped, run_to_the_end
 from pinakes.cli.course import Course
 from pinakes.cli.failure import CommandFailed, WrongUsage
-from pinakes.postgres.transfer import Order, Outcome
+from pinakes.postgres.transfer.order import Order, Outcome
 from pinakes.remote.server import Remote, RemoteError, UnsafeUrl
 from pinakes.settings.environment import Settings
 from pinakes.transfers.listings import import_from

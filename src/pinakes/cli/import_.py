@@ -24,7 +24,7 @@ from pinakes.cli.carrying import (
 )
 from pinakes.cli.failure import CommandFailed, WrongUsage
 from pinakes.cli.terminal import printable
-from pinakes.postgres.transfer import Count, Difference, Mode, Order, Outcome
+from pinakes.postgres.transfer.order import Count, Difference, Mode, Order, Outcome
 from pinakes.settings.environment import Settings
 from pinakes.transfers.files import FileRefused, import_file
 from pinakes.wire.names import json_path

@@ -19,7 +19,7 @@ from pinakes.postgres.migrate import (
     shipped,
     write_plan,
 )
-from pinakes.postgres.passwords import fetch_once
+from pinakes.postgres.passwords.choice import fetch_once
 from pinakes.settings.database import ConfiguredDatabase
 from pinakes.settings.environment import Settings
 

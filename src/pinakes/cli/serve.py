@@ -20,7 +20,8 @@ from pinakes.processes import Listeners, NotStartedError, serve
 from pinakes.settings.auth import UNSAID, is_loopback
 from pinakes.settings.database import EmbeddedDatabase
 from pinakes.settings.environment import Settings
-from pinakes.telemetry import Log, WorkerDied
+from pinakes.telemetry.events import WorkerDied
+from pinakes.telemetry.log import Log
 
 MAX_PORT = 65535
 

@@ -12,7 +12,8 @@ from pinakes.postgres.connection import Configuration, ConnectionReader
 from pinakes.postgres.diagnosis.description import Description, describe, with_password
 from pinakes.postgres.diagnosis.session import Refusal, Session, log_in
 from pinakes.postgres.files import PrivateFiles
-from pinakes.postgres.passwords import PasswordUnavailable, fetch_once
+from pinakes.postgres.passwords.choice import fetch_once
+from pinakes.postgres.passwords.source import PasswordUnavailable
 from pinakes.settings.database import (
     ConfiguredDatabase,
     EmbeddedDatabase,

@@ -20,8 +20,7 @@ from psycopg.pq.abc import PGresult
 from pinakes.postgres.errors import Silent
 from pinakes.postgres.hosts import Connection
 from pinakes.postgres.prepared import Prepared
-from pinakes.postgres.rows import Row
-from pinakes.postgres.statement import Statement, Values
+from pinakes.postgres.statement import Row, Statement, Values
 
 CHUNK = 24
 """Rows taken from the server at a time: a bound on the memory that one page may need. A page of

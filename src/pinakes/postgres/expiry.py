@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pinakes.postgres.connection import ConnectionReader
 from pinakes.postgres.diagnosis.certificates import read_certificates
 from pinakes.postgres.secret import ConfigurationError
-from pinakes.telemetry import Reading
+from pinakes.telemetry.readings import Reading
 
 NAME = "pinakes_certificate_expiry_days"
 DESCRIPTION = "Days until the first certificate of a file expires"

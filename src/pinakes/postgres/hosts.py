@@ -10,7 +10,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from pinakes.postgres.connection import is_address
 from pinakes.postgres.errors import explain_connect_failure
-from pinakes.postgres.rows import Row
+from pinakes.postgres.statement import Row
 
 RESOLVE_SECONDS = 3
 

@@ -15,7 +15,8 @@ import psycopg
 from pinakes.catalog.errors import CatalogError
 from pinakes.postgres.errors import ConnectFailure, explain_connect_failure
 from pinakes.postgres.hosts import Connection, Dial, Hosts
-from pinakes.telemetry import CredentialsRefused, CredentialsRenewed, Reading
+from pinakes.telemetry.events import CredentialsRefused, CredentialsRenewed
+from pinakes.telemetry.readings import Reading
 
 PAUSE_SECONDS = 5.0
 """Between a refused login and the next: a server may lock out who comes more often."""

@@ -19,8 +19,8 @@ from pinakes.postgres.channels import Channels, QueueFull
 from pinakes.postgres.deadline import Deadline
 from pinakes.postgres.hosts import Connection
 from pinakes.postgres.logins import Describe, Logins, Notice
-from pinakes.postgres.rows import Row
-from pinakes.telemetry import Reading
+from pinakes.postgres.statement import Row
+from pinakes.telemetry.readings import Reading
 
 MAX_CONNECTIONS = 8
 MAX_WAITING = 200

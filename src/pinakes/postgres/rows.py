@@ -1,7 +1,6 @@
 """Rows to domain objects and back."""
 
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
@@ -16,8 +15,7 @@ from pinakes.catalog.runtime import (
     RuntimeRecord,
 )
 from pinakes.catalog.stored import StoredModel, StoredRevision, whole_model
-
-Row = tuple[Any, ...]
+from pinakes.postgres.statement import Row
 
 AFTER = (
     "after_deployment_uid",

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 PLACEHOLDER = re.compile(rb"%\((\w+)\)s")
 
 Values = Mapping[str, object]
+Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)

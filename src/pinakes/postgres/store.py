@@ -27,7 +27,7 @@ from pinakes.postgres.shapes import Selects
 from pinakes.postgres.statement import Statement, Values, numbered
 from pinakes.postgres.statements import load_statements
 from pinakes.query.conditions import Column, Comparison, Operator
-from pinakes.telemetry import Reading
+from pinakes.telemetry.readings import Reading
 
 BY_KEY = {
     "list_models_by_uri",

@@ -8,7 +8,7 @@ from pathlib import Path
 from pinakes.settings.auth import Auth, read_auth
 from pinakes.settings.database import Database, read_database
 from pinakes.settings.values import SettingsError, read_choice, read_list, read_port
-from pinakes.telemetry import LogFormat
+from pinakes.telemetry.formats import LogFormat
 
 SCHEMA_NAME = re.compile(r"[A-Za-z_]\w{0,62}", re.ASCII)
 

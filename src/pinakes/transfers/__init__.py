@@ -1,5 +1,5 @@
 """Export and import, joined: our database on one side, on the other a file or another server.
 
-``files`` carries whole catalogues as lines; ``listings`` reads another server, and is the only one
-of the two that needs what speaks HTTP.
+``exports`` and ``files`` carry whole catalogues as lines, out and in; ``listings`` reads another
+server, and alone needs what speaks HTTP. Who does the one does not import the others.
 """

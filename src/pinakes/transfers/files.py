@@ -1,4 +1,4 @@
-"""Export and import of a file, joined: its lines on one side, our database on the other."""
+"""Import of a file, joined: its lines on one side, our database on the other."""
 
 import asyncio
 import threading
@@ -8,16 +8,13 @@ from contextlib import aclosing
 from typing import BinaryIO, TypeVar
 
 from pinakes.database import opened_database
-from pinakes.postgres.transfer import Mode, Order, Outcome, incoming, outgoing
+from pinakes.postgres.transfer.incoming import incoming
+from pinakes.postgres.transfer.order import Mode, Order, Outcome
 from pinakes.settings.environment import Settings
-from pinakes.wire.portable.manifest import Kind, Sections
+from pinakes.transfers.progress import Progress
 from pinakes.wire.portable.reading import PortableReader, Problem
-from pinakes.wire.portable.writing import PortableWriter
 
 Result = TypeVar("Result")
-
-Progress = Callable[[str, int], None]
-"""Told what is carried, and how many of it so far."""
 
 
 class FileRefused(Exception):
@@ -29,38 +26,13 @@ class FileRefused(Exception):
         self.untold = untold
 
 
-async def export_catalogue(
-    settings: Settings, write: Callable[[bytes], object], progress: Progress
-) -> Sections:
-    """Write everything that the catalogue holds at one moment; return what the manifest says.
-
-    Raises CatalogError, TransferError, or what the embedded PostgreSQL does.
-    """
-    async with (
-        opened_database(settings) as describe,
-        outgoing(await describe(), settings.schema) as catalogue,
-    ):
-        writer = PortableWriter(write)
-        count = 0
-        for kind, batches in (
-            (Kind.REVISIONS, catalogue.revisions()),
-            (Kind.MODELS, catalogue.models()),
-            (Kind.RUNTIME, catalogue.runtime()),
-        ):
-            async with aclosing(batches):
-                async for lines, how_many in batches:
-                    writer.add(kind, lines, how_many)
-                    count += how_many
-                    progress("lines", count)
-        return writer.finish()
-
-
 async def import_file(
     settings: Settings, stream: BinaryIO, order: Order, progress: Progress
 ) -> Outcome:
     """Make the catalogue what a file says, in one transaction.
 
-    Raises FileRefused, and what ``export_catalogue`` does; then nothing has changed.
+    Raises FileRefused, CatalogError, TransferError, or what the embedded PostgreSQL does; then
+    nothing has changed.
     """
     reader = PortableReader(stream)
     async with (

@@ -3,11 +3,12 @@
 from typing import Protocol
 
 from pinakes.database import opened_database
-from pinakes.postgres.transfer import Order, Outcome, identify, incoming
+from pinakes.postgres.transfer.incoming import identify, incoming
+from pinakes.postgres.transfer.order import Order, Outcome
 from pinakes.remote.listings import Place, read_page
 from pinakes.remote.server import Remote, remote_server
 from pinakes.settings.environment import Settings
-from pinakes.transfers.files import Progress
+from pinakes.transfers.progress import Progress
 
 
 class Course(Protocol):

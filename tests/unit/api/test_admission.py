@@ -24,7 +24,9 @@ from pinakes.catalog.access import READ_ACCESS
 from pinakes.catalog.model import Model, ModelKey
 from pinakes.catalog.revision import Change
 from pinakes.catalog.service import ModelCatalog
-from pinakes.telemetry import Log, LogFormat, Telemetry
+from pinakes.telemetry.formats import LogFormat
+from pinakes.telemetry.log import Log
+from pinakes.telemetry.process import Telemetry
 
 MODELS = f"{API}/model/metadata"
 OPEN = {

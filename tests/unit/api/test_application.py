@@ -16,7 +16,9 @@ from pinakes.api.state import ServerState
 from pinakes.catalog.errors import CatalogUnavailable
 from pinakes.catalog.listing import ModelListing, ModelPage
 from pinakes.catalog.service import ModelCatalog
-from pinakes.telemetry import Log, LogFormat, Telemetry
+from pinakes.telemetry.formats import LogFormat
+from pinakes.telemetry.log import Log
+from pinakes.telemetry.process import Telemetry
 
 MODELS = f"http://localhost{API}/model/metadata"
 

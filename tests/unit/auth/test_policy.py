@@ -14,7 +14,7 @@ from pinakes.auth.policy_file import PolicyFile
 from pinakes.auth.writers import Writers
 from pinakes.catalog.access import FULL_ACCESS, READ_ACCESS, Access
 from pinakes.mounted import UnusableError
-from pinakes.telemetry import Event, PolicyRead, PolicyRefused
+from pinakes.telemetry.events import Event, PolicyRead, PolicyRefused
 
 ADA = Caller("ada", groups=("analysts",))
 BOB = Caller("bob", groups=("analysts", "interns"))

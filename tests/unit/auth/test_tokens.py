@@ -21,7 +21,7 @@ from pinakes.auth.errors import ProviderUnreachable, TokenRefused
 from pinakes.auth.provider import PAUSE_SECONDS, Provider
 from pinakes.auth.tokens import Tokens
 from pinakes.settings.auth import ClaimNames
-from pinakes.telemetry import Event, KeysRead, KeysUnreadable
+from pinakes.telemetry.events import Event, KeysRead, KeysUnreadable
 
 NOW = 1_800_000_000.0
 AUDIENCE = "pinakes"

@@ -8,7 +8,7 @@ import pytest
 
 from pinakes.postgres.passwords.cached import RETRY_SECONDS, CachedPasswords
 from pinakes.postgres.passwords.source import Login, Password, PasswordUnavailable
-from pinakes.telemetry import Event, PasswordFetched, PasswordNotFetched
+from pinakes.telemetry.events import Event, PasswordFetched, PasswordNotFetched
 
 LIFE = 900.0
 LOGIN = Login("db.example", 5432, "pinakes")

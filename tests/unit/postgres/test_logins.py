@@ -12,7 +12,7 @@ from pinakes.catalog.errors import CatalogUnavailable
 from pinakes.postgres import logins
 from pinakes.postgres.hosts import Connection
 from pinakes.postgres.logins import PAUSE_SECONDS, Logins, LoginsPaused
-from pinakes.telemetry import CredentialsRefused, CredentialsRenewed
+from pinakes.telemetry.events import CredentialsRefused, CredentialsRenewed
 
 REFUSED = 'FATAL:  password authentication failed for user "u"'
 

@@ -7,7 +7,7 @@ from pinakes.catalog.errors import CatalogUnavailable
 from pinakes.postgres.errors import NARROW, UTF8, explain_connect_failure
 from pinakes.postgres.migrate.errors import MigrationError
 from pinakes.postgres.migrate.state import Applied, State
-from pinakes.postgres.rows import Row
+from pinakes.postgres.statement import Row
 from pinakes.postgres.statements import for_schema, load_statements
 
 CONNECT_SECONDS = 5

@@ -4,8 +4,3 @@
 function each: ``command`` runs a program, whose output ``answer`` reads; ``rds`` and ``cloudsql``
 ask the libraries of Amazon and Google. ``choice`` turns a setting into a source (decision 0025).
 """
-
-from pinakes.postgres.passwords.choice import fetch_once, password_source
-from pinakes.postgres.passwords.source import Login, PasswordSource, PasswordUnavailable
-
-__all__ = ["Login", "PasswordSource", "PasswordUnavailable", "fetch_once", "password_source"]

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
 from pinakes.postgres.passwords.source import Fetch, Login, Password, PasswordUnavailable
-from pinakes.telemetry import Event, PasswordFetched, PasswordNotFetched, Reading
+from pinakes.telemetry.events import Event, PasswordFetched, PasswordNotFetched
+from pinakes.telemetry.readings import Reading
 
 FRESH_SHARE = 0.8
 """How much of its life a password is used before the next one is fetched."""

@@ -10,7 +10,7 @@ from pinakes.postgres.passwords.cached import CachedPasswords
 from pinakes.postgres.passwords.command import run_command
 from pinakes.postgres.passwords.source import Login, PasswordSource, PasswordUnavailable
 from pinakes.settings.passwords import CloudSqlIam, PasswordCommand, PasswordSettings, RdsIam
-from pinakes.telemetry import Event
+from pinakes.telemetry.events import Event
 
 
 def fetch_once(settings: PasswordSettings, login: Login) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pinakes.catalog.errors import CatalogUnavailable
-from pinakes.telemetry import Reading
+from pinakes.telemetry.readings import Reading
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from psycopg.types.string import ByteaBinaryLoader
 from pinakes.catalog.errors import CatalogUnavailable, SchemaMismatch
 from pinakes.postgres.errors import explain_connect_failure, in_catalogue_words
 from pinakes.postgres.migrate import Applied, objection, shipped
-from pinakes.postgres.rows import Row
+from pinakes.postgres.statement import Row
 from pinakes.postgres.statements import load_statements
 from pinakes.postgres.transfer.copied import CopiedOut, lines_of
 

@@ -9,7 +9,7 @@ import msgspec
 from pinakes.catalog.runtime import RuntimeMetadata
 from pinakes.catalog.stored import StoredModel
 from pinakes.postgres import rows
-from pinakes.postgres.rows import Row
+from pinakes.postgres.statement import Row
 from pinakes.postgres.transfer.order import Place
 
 Entry = TypeVar("Entry", StoredModel, RuntimeMetadata)
