@@ -42,8 +42,8 @@ select
 -- "offset 0" lets rows be sorted as they are kept, schemas compressed, and not as the lines that they become.
 
 -- name: begin_export
--- What an export sets besides: memory to sort a hundred thousand models in, who would else go through
--- files. One export runs at a time, and only here; who has set more keeps it.
+-- What an export sets besides, for its one transaction: memory to sort tens of thousands of models in, which
+-- else go through PostgreSQL's temporary files. Who has set more keeps it.
 select pg_catalog.set_config('work_mem', '64MB', true)
 where
     pg_catalog.pg_size_bytes(pg_catalog.current_setting('work_mem'))

@@ -1,7 +1,7 @@
 """The one transaction of a transfer, on a connection of its own."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Generator, Iterable, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 import psycopg
@@ -13,13 +13,11 @@ from psycopg.types.string import ByteaBinaryLoader
 from pinakes.catalog.errors import CatalogUnavailable, SchemaMismatch
 from pinakes.postgres.errors import explain_connect_failure, in_catalogue_words
 from pinakes.postgres.migrate import Applied, objection, shipped
-from pinakes.postgres.statement import Row
+from pinakes.postgres.statement import Row, Values
 from pinakes.postgres.statements import load_statements
 from pinakes.postgres.transfer.copied import CopiedOut, lines_of
 
 CONNECT_SECONDS = 5
-
-Values = Mapping[str, object]
 
 
 class TransferError(Exception):
