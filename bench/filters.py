@@ -70,6 +70,12 @@ METRICS: Mapping[Operator, tuple[str, str]] = {
 """Of the metric ``accuracy``: by what each operator finds something, and by what nothing."""
 
 PARTS = {"few letters": "qx", "a rare part": "-00017", "a common part": "fraud"}
+PART_OF_URIS = "prod/risk/"
+"""What many URIs have, all of which lie together."""
+
+TOLD_BY_URI = ("tags[team]=risk", "tags[team] != ads", "URI > gs://research-models/risk")
+TOLD_BY_ORDER = "tags[framework]=pytorch"
+"""Of models that are sorted by their type, this tag is that of those in their midst alone."""
 
 JOINS_OF_NOTHING = (
     "tags[env]=prod AND metrics[accuracy] > 2",
@@ -149,10 +155,11 @@ def _of_parts() -> Iterator[Case]:
         yield _query(f"{field} % {PARTS['few letters']}", Held.NOTHING_MATCHES)
         for part in ("a rare part", "a common part"):
             yield _query(f"{field} % {PARTS[part]}", Held.SOMETHING_MATCHES)
+    yield _query(f"URI % {PART_OF_URIS}", Held.SOMETHING_MATCHES)
 
 
 def _ordered() -> Iterator[Case]:
-    """Order by each field and way: everything, something rare, and what matches nothing."""
+    """Order by each field and way: everything, what is rare, nowhere, common, and far away."""
     for column, way in product(COLUMNS, ("asc", "desc")):
         order = f"{column} {way}"
         yield Case(f"orderBy {order}", {"orderBy": order}, Held.SOMETHING_MATCHES)
@@ -160,6 +167,7 @@ def _ordered() -> Iterator[Case]:
             ("metrics[accuracy] > 2", Held.NOTHING_MATCHES),
             ("tags[gdpr]=reviewed", Held.SOMETHING_MATCHES),
             ("tags[env]=prod", Held.SOMETHING_MATCHES),
+            *((told, Held.SOMETHING_MATCHES) for told in (*TOLD_BY_URI, TOLD_BY_ORDER)),
         ):
             name = f"{query}, orderBy {order}"
             yield Case(name, {"query": query, "orderBy": order}, held)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import product
+from itertools import product, starmap
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +14,7 @@ from conditions import SPELLINGS, comparisons, conditions, models
 from memory_store import MemoryStore
 from parts import SCHEMA
 from pinakes.catalog.listing import Direction, ModelListing, Order, total_order
-from pinakes.catalog.model import Model, ModelKey
+from pinakes.catalog.model import ArtifactType, Model, ModelKey
 from pinakes.catalog.revision import Change
 from pinakes.catalog.store import Store
 from pinakes.postgres import candidates, pages, ways
@@ -31,6 +31,7 @@ BOUNDS: Mapping[str, Mapping[str, object]] = {
     "ways of few values": LONG | {"MANY": "0", "LONG_WALK": 0, "HEADS": 4, "SHORT": 1},
     "many candidates": LONG | {"MAX_WAYS": 0},
     "candidates of some": LONG | {"MAX_WAYS": 0, "FEW": "2", "MANY": "4"},
+    "a long walk for common parts": {"STRETCH": 0, "SAMPLE": "limit 9", "COMMON": "1"},
     "a long walk": LONG | {"MAX_WAYS": 0, "MANY": "0"},
     "all models": LONG | {"MAX_WAYS": 0, "MANY": "0", "LONG_WALK": 0},
     "more comparisons than leaves": {"MAX_LEAVES": 2},
@@ -89,7 +90,10 @@ Walk = list[list[ModelKey]]
 
 
 async def _walks(
-    conninfo: str, catalogue: Sequence[Model], asked: Sequence[ModelListing]
+    conninfo: str,
+    catalogue: Sequence[Model],
+    asked: Sequence[ModelListing],
+    then: Sequence[bytes] = (),
 ) -> tuple[list[Walk], list[Walk]]:
     async with Pool(lambda: conninfo) as pool:
         async with pool.connection() as channel:
@@ -97,6 +101,9 @@ async def _walks(
         stores = PostgresStore(pool, SCHEMA), MemoryStore()
         for store in stores:
             await _fill(store, catalogue)
+        async with pool.connection() as channel:
+            for statement in then:
+                await channel.execute(numbered(statement), {})
         found, expected = [[await _walk(store, one) for one in asked] for store in stores]
         return found, expected
 
@@ -117,28 +124,52 @@ async def _walk(store: Store, listing: ModelListing) -> Walk:
 
 
 SHARED = [
-    Model(uri=f"gs://{n:02}", project=("ax", "bx", "cy")[n * 7 % 3], tags={"k": "ba"[n % 2] + "x"})
-    for n in range(24)
+    Model(
+        uri=f"gs://{n // 2:02}",
+        project=("ax", "bx", "cy")[n * 7 % 3],
+        artifact_type=tuple(ArtifactType)[n * 5 % 3],
+        tags={"k": "ba"[n % 4 // 2] + "x"},
+    )
+    for n in range(36)
 ]
 """Models that share values, each of which has some of the first and some of the last of them."""
+
+
+ORDERED = (Column.URI, Column.PROJECT, Column.ARTIFACT_TYPE)
 
 
 @pytest.mark.parametrize("bounds", ["other ways", "ways of few values"])
 def test_the_ways_of_values_find_the_pages_that_the_oracle_finds(
     fresh_database: str, bounds: str
 ) -> None:
+    values = {Column.PROJECT: "ax", Column.URI: "gs://11", Tag("k"): "ax"}
     asked = [
         ModelListing(
             condition=Comparison(field, operator, value), order=total_order([order]), size=2
         )
-        for field, operator, value in product(
-            [Column.PROJECT, Tag("k")], Operator, ["ax", "b", "x"]
-        )
-        for order in (
-            Order(column, direction)
-            for column, direction in product([Column.URI, Column.PROJECT], Direction)
-        )
+        for field, operator in product(values, Operator)
+        for value in (values[field], "b", "x")
+        for order in starmap(Order, product(ORDERED, Direction))
     ]
     with bounded_by(BOUNDS[bounds]):
         found, expected = asyncio.run(_walks(fresh_database, SHARED, asked))
     assert found == expected
+
+
+@pytest.mark.parametrize("column", ORDERED, ids=lambda column: column.value)
+@pytest.mark.parametrize("direction", Direction)
+def test_a_model_is_found_once_where_what_it_had_before_is_still_kept(
+    fresh_database: str, column: Column, direction: Direction
+) -> None:
+    condition = Comparison(Tag("k"), Operator.NOT_EQUAL, "b")
+    order = total_order([Order(column, direction)])
+    asked = [ModelListing(condition=condition, order=order, size=2)]
+    with bounded_by(BOUNDS["other ways"]):
+        found, expected = asyncio.run(_walks(fresh_database, SHARED, asked, KEPT))
+    assert found == expected
+
+
+KEPT = (
+    b"insert into pinakes.model_values values ('tags.k', 'cx')",
+    b"insert into pinakes.model_tags select 'k', 'cx', uri, project from pinakes.models",
+)

@@ -28,6 +28,7 @@ class Along:
         self.columns: LiteralString = ", ".join([COLUMNS[item.column] for item in listing.order])
         self.behind: LiteralString = _behind(listing, bindings)
         self.direction: LiteralString = DIRECTIONS[listing.order[0].direction]
+        self.sign: LiteralString = BEHIND[listing.order[0].direction]
         self.from_here: LiteralString = _from_here(listing, bindings)
         self.is_of_one: bool = _is_of_one(listing.order)
 

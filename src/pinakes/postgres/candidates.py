@@ -13,7 +13,7 @@ from enum import IntEnum
 from functools import reduce
 from typing import LiteralString, assert_never, cast
 
-from pinakes.postgres import values
+from pinakes.postgres.values import Values, given
 from pinakes.postgres.where import COLUMNS, Bindings, compare
 from pinakes.query.conditions import (
     Both,
@@ -135,8 +135,9 @@ class TooManyLeaves(Exception):
 class Candidates:
     """The leaves of one statement, in the order in which it defines them."""
 
-    def __init__(self, bindings: Bindings) -> None:
+    def __init__(self, values: Values, bindings: Bindings) -> None:
         self.definitions: list[LiteralString] = []
+        self._values = values
         self._bindings = bindings
 
     def of(self, condition: Condition) -> Source:
@@ -154,7 +155,7 @@ class Candidates:
 
     def of_projects(self, projects: list[str]) -> Source:
         """Define a source of the models of some projects."""
-        present = values.given(projects, self._bindings)
+        present = given(projects, self._bindings)
         return self._leaf(self._with_values(Column.PROJECT, present), Turn.EQUALITY)
 
     def _leaf(self, keys: LiteralString, turn: Turn) -> Leaf:
@@ -176,7 +177,7 @@ class Candidates:
             case Operator.CONTAINS if not value:
                 return self._keys_of(Comparison(field, Operator.AT_LEAST, ""))
             case Operator.CONTAINS if not isinstance(field, Metric):
-                return self._with_values(field, values.meeting(comparison, self._bindings))
+                return self._with_values(field, self._values.meeting(comparison))
             case operator:
                 return self._with(field, operator, value)
 

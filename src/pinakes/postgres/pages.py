@@ -7,7 +7,7 @@ Where models are looked for, the statement itself finds out how, by what it meet
 one after the other it tries what is cheap where much matches and what is cheap where little does.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from math import prod
 from typing import LiteralString
@@ -28,6 +28,7 @@ from pinakes.postgres.candidates import (
     names_uri,
 )
 from pinakes.postgres.statements import quoted
+from pinakes.postgres.values import Values
 from pinakes.postgres.ways import FIELDS, FOUND, Way, Ways
 from pinakes.postgres.where import COLUMNS, Bindings, Value, compare, where
 from pinakes.query.conditions import Column, Comparison, Operator
@@ -35,7 +36,7 @@ from pinakes.query.conditions import Column, Comparison, Operator
 STRETCH = 250
 """Models that are looked at before an index is asked, beyond those that would fill the page."""
 
-WALK = 2500
+WALK = 4000
 """Models that are walked over before any other try, once it is known that more than few match."""
 
 LONG_WALK = 1000
@@ -57,7 +58,16 @@ MAX_PROJECTS = 32
 NAMES: Sequence[LiteralString] = ("first", "second", "third", "fourth", "fifth", "sixth")
 """What sources are called in the decision which to take."""
 
+SAMPLE: LiteralString = "tablesample system (0.1) repeatable (0) limit 1000"
+"""A thousand models of a million, wherever they are: half a millisecond."""
+
+COMMON: LiteralString = "40"
+"""How many of a sample match, that no index is asked which models have a part of a text: it reads
+to the end what it has of each part, for tens of milliseconds, and a walk soon fills the page."""
+
 Sources = Mapping[LiteralString, Source]
+Try = tuple[LiteralString, LiteralString]
+"""What must hold, and the name of what is then taken."""
 
 
 def select_page(listing: ModelListing, schema: str) -> tuple[bytes, Mapping[str, Value]]:
@@ -69,6 +79,8 @@ def select_page(listing: ModelListing, schema: str) -> tuple[bytes, Mapping[str,
 class _Page:
     def __init__(self, listing: ModelListing) -> None:
         self.bindings = Bindings()
+        self._values = Values(self.bindings)
+        self._listing = listing
         self._condition = listing.condition
         self._projects = None if listing.projects is None else sorted(listing.projects)
         self._along = Along(listing, self.bindings)
@@ -77,7 +89,7 @@ class _Page:
         self._wanted: LiteralString = self._write_wanted()
         self._page: LiteralString = f"order by {self._along.order} limit {self._limit}"
         self._ranges = self._find_ranges()
-        self._speed = self._find_speed()
+        self._is_in_index = self._find_whether_in_index()
 
     def select(self) -> LiteralString:
         """Write how the page is found."""
@@ -87,7 +99,7 @@ class _Page:
             return self._walk_projects(self._projects)
         if self._condition is not None and names_uri(self._condition):
             return self._walk()  # planned in a tenth of the time that a search takes
-        candidates = Candidates(self.bindings)
+        candidates = Candidates(self._values, self.bindings)
         try:
             sources = self._find_sources(candidates)
         except TooManyLeaves:
@@ -112,7 +124,7 @@ class _Page:
 
         What is not read of a common table expression is never looked for.
         """
-        ways = Ways(self._condition, self._projects, self._along, self._size, self.bindings)
+        ways = Ways(self._listing, self._along, self._values, self.bindings)
         walks = self._walks(ways)
         defined: list[LiteralString] = [
             f"{name} as materialized ({self._filter(way)})" for name, way in walks.items()
@@ -123,7 +135,13 @@ class _Page:
         )
         return self._models_of(
             f"{keys} union all {self._fetch(sources)} union all {self._look_at_all()}",
-            [*ways.definitions, *leaves, *defined, f"decision as materialized ({decision})"],
+            [
+                *self._values.definitions,
+                *ways.definitions,
+                *leaves,
+                *defined,
+                f"decision as materialized ({decision})",
+            ],
         )
 
     def _walks(self, ways: Ways) -> Mapping[LiteralString, Way]:
@@ -132,28 +150,49 @@ class _Page:
         What a stretch meets a straight way does: whatever matches is as dense there, or denser.
         """
         return {
-            **({} if ways.straight else {"stretch": self._first(self._size + 1 + STRETCH)}),
+            **({} if ways.straight else {"stretch": self._first(self._beyond(STRETCH))}),
             **ways.straight,
             **ways.others,
-            "walk": self._first(self._size + 1 + WALK * self._speed),
-            "long_walk": self._first(self._long_walk() * self._speed),
+            **ways.late,
+            "walk": self._first(self._beyond(WALK)),
+            "long_walk": self._first(self._in_time_of(self._long_walk())),
         }
 
     def _decide(self, sources: Sources, ways: Ways) -> LiteralString:
         """Write the name of the try to take; each is made only when those before it failed."""
-        begun: Sequence[LiteralString] = () if ways.straight else ["stretch"]
-        tries: list[tuple[LiteralString, LiteralString]] = [
-            *((self._fills(name), name) for name in begun),
-            *((source.holds(HANDFUL), name) for name, source in sources.items()),
-            *((self._fills(name), name) for name in ways.straight),
-            *((source.holds(FEW), name) for name, source in sources.items()),
-            *((self._fills(name), name) for name in ways.others),
-            (self._fills("walk"), "walk"),
-            *((source.holds(MANY), name) for name, source in sources.items()),
-            (self._fills("long_walk"), "long_walk"),
+        tries: list[Try] = [
+            *self._filling([] if ways.straight else ["stretch"]),
+            *self._where_common(),
+            *self._holding(sources, HANDFUL),
+            *self._filling(ways.straight),
+            *self._holding(sources, FEW),
+            *self._filling(ways.others),
+            *self._filling(["walk"]),
+            *self._filling(ways.late),
+            *self._holding(sources, MANY),
+            *self._filling(["long_walk"]),
         ]
         cases: LiteralString = " ".join([f"when {good} then '{name}'" for good, name in tries])
         return f"select case {cases} else 'all' end as taken"
+
+    def _where_common(self) -> list[Try]:
+        """Write a walk that comes before it is asked which URIs have a part, where many do."""
+        asked = [(one.field, one.operator) for one in comparisons(self._condition)]
+        is_dear = (Column.URI, Operator.CONTAINS) in asked and self._is_in_index
+        walks = self._filling(["long_walk"] if is_dear else [])
+        return [(f"({self._is_common()} and {fills})", name) for fills, name in walks]
+
+    def _is_common(self) -> LiteralString:
+        """Write that one in twenty-five models matches."""
+        sampled = f"select * from {{schema}}.models {SAMPLE}"
+        met = f"select from ({sampled}) as models where {self._wanted} limit {COMMON}"
+        return f"(select count(*) from ({met}) as met) = {COMMON}"
+
+    def _holding(self, sources: Sources, most: LiteralString) -> list[Try]:
+        return [(source.holds(most), name) for name, source in sources.items()]
+
+    def _filling(self, names: Iterable[LiteralString]) -> list[Try]:
+        return [(self._fills(name), name) for name in names]
 
     def _fills(self, name: LiteralString) -> LiteralString:
         return f"(select count(*) from {name}) = {self._limit}"
@@ -179,22 +218,29 @@ class _Page:
 
     def _filter(self, way: Way) -> LiteralString:
         """Write the keys of the page as far as a way holds it."""
+        order: LiteralString = f"order by {way.order}" if way.order else ""
         return (
             f"select uri, project from ({way.models}) as models where {self._wanted}"
-            f" order by {way.order} limit {self._limit}"
+            f" {order} limit {self._limit}"
         )
 
     def _first(self, most: int) -> Way:
         return Way(self._in_order("*", "true", self.bindings.add(most)), self._along.order)
 
+    def _beyond(self, most: int) -> int:
+        return self._size + 1 + self._in_time_of(most)
+
+    def _in_time_of(self, most: int) -> int:
+        """Say how many models are walked over in the time that so many take at most."""
+        return most * IN_INDEX if self._is_in_index else most
+
     def _long_walk(self) -> int:
         return min(LONG_WALK * (self._size + 1), MAX_WALK)
 
-    def _find_speed(self) -> int:
-        """Say how many models an index tells what is asked for, in the time of one."""
+    def _find_whether_in_index(self) -> bool:
+        """Say whether the index that has the order tells all that is asked for."""
         indexed = {self._along.column, Column.URI, Column.PROJECT}
-        asked = {comparison.field for comparison in comparisons(self._condition)}
-        return IN_INDEX if asked <= indexed else 1
+        return {comparison.field for comparison in comparisons(self._condition)} <= indexed
 
     def _in_order(
         self, fields: LiteralString, wanted: LiteralString, limit: LiteralString

@@ -5,15 +5,15 @@ model has any more are among them, and each may come more than once.
 """
 
 import hashlib
-from typing import LiteralString
+from typing import LiteralString, cast
 
-from pinakes.postgres.where import Bindings, compare
+from pinakes.postgres.where import COLUMNS, Bindings, compare
 from pinakes.query.conditions import Column, Comparison, Metric, Operator, Tag
 
 WINDOW = 3
 """Characters in a window, as the function ``windows`` of the schema cuts them."""
 
-MAX_WINDOWS = 8
+MAX_WINDOWS = 6
 """More are hardly ever found in fewer values, and each is read to its end."""
 
 
@@ -22,33 +22,61 @@ def given(values: list[str], bindings: Bindings) -> LiteralString:
     return f"unnest({bindings.add(values)}::text[]) as present (value)"
 
 
-def meeting(comparison: Comparison, bindings: Bindings) -> LiteralString:
-    """Write the values that meet a comparison of a text."""
-    field = name_of(comparison.field)
-    value = str(comparison.value)
-    if comparison.operator is Operator.EQUAL:
-        return given([value], bindings)
-    meets = compare("value", comparison.operator, bindings.add(value))
-    if comparison.operator is Operator.CONTAINS and value:
-        return _containing(field, value, meets, bindings)
-    return (
-        f"(select value from {{schema}}.model_values where field = {bindings.add(field)}"
-        f" and {meets} order by field, value) as present"
-    )
+def of_column(column: Column) -> LiteralString:
+    """Write all values of a column."""
+    field = COLUMNS[column]
+    return f"(select value from {{schema}}.model_values where field = '{field}') as present"
 
 
-def _containing(field: str, needle: str, meets: LiteralString, bindings: Bindings) -> LiteralString:
-    """Write the values that contain a text.
+class Values:
+    """The values that comparisons of one statement meet, and what those that are searched refer to.
 
-    An offset, and a query for windows that the planner does not see, leave it no other index
-    than that of windows: what it thinks of them is often wrong.
+    To search the windows of a part takes long, hence it is done once, however often it is read. A
+    comparison that is written twice is two nevertheless, for it is in the shape of its listing.
     """
-    windows = bindings.add(windows_of(field, needle))
-    return (
-        "(select value from (select field, value from {schema}.model_values"
-        f" where {{schema}}.windows(field, value) @@ (select {windows}::tsquery) offset 0)"
-        f" as likely where field = {bindings.add(field)} and {meets}) as present"
-    )
+
+    def __init__(self, bindings: Bindings) -> None:
+        self.definitions: list[LiteralString] = []
+        self._bindings = bindings
+        self._searched: dict[int, LiteralString] = {}
+
+    def meeting(self, comparison: Comparison) -> LiteralString:
+        """Write the values that meet a comparison of a text."""
+        if comparison.operator is Operator.EQUAL:
+            return given([str(comparison.value)], self._bindings)
+        if comparison.operator is Operator.CONTAINS and comparison.value:
+            return self._containing(comparison)
+        field, meets = self._named(comparison)
+        return (
+            f"(select value from {{schema}}.model_values where field = {field}"
+            f" and {meets} order by field, value) as present"
+        )
+
+    def _containing(self, comparison: Comparison) -> LiteralString:
+        """Write the values that contain a text.
+
+        An offset, and a query for windows that the planner does not see, leave it no other index
+        than that of windows: what it thinks of them is often wrong.
+        """
+        if id(comparison) not in self._searched:
+            # of our own making, but for the number
+            name = cast("LiteralString", f"values_{len(self._searched)}")
+            self._searched[id(comparison)] = name
+            needle = windows_of(name_of(comparison.field), str(comparison.value))
+            field, meets = self._named(comparison)
+            self.definitions.append(
+                f"{name} as materialized (select value from (select field, value"
+                " from {schema}.model_values where {schema}.windows(field, value)"
+                f" @@ (select {self._bindings.add(needle)}::tsquery) offset 0) as likely"
+                f" where field = {field} and {meets})"
+            )
+        return f"{self._searched[id(comparison)]} as present"
+
+    def _named(self, comparison: Comparison) -> tuple[LiteralString, LiteralString]:
+        """Write the name of a field, and that one of its values meets a comparison."""
+        value = self._bindings.add(str(comparison.value))
+        field = self._bindings.add(name_of(comparison.field))
+        return field, compare("value", comparison.operator, value)
 
 
 def name_of(field: Column | Tag | Metric) -> str:

@@ -5,14 +5,15 @@ URIs. So where what matches is far from the beginning of the whole, as models of
 the URIs name the teams, it is near to that of such a way.
 """
 
-from collections.abc import Mapping, Sequence
 from typing import LiteralString, NamedTuple, cast
 
-from pinakes.postgres import values
+from pinakes.catalog.listing import ModelListing
 from pinakes.postgres.along import Along
 from pinakes.postgres.candidates import beginning_of, conjuncts
-from pinakes.postgres.where import COLUMNS, Bindings
-from pinakes.query.conditions import Column, Comparison, Condition, Metric, Operator, Tag
+from pinakes.postgres.leaps import leaping
+from pinakes.postgres.values import Values, of_column
+from pinakes.postgres.where import COLUMNS, Bindings, compare
+from pinakes.query.conditions import Column, Comparison, Metric, Operator, Tag
 
 FIELDS: LiteralString = (
     "uri, project, name, version, artifact_type, task_type, tags, metrics, prediction_schema,"
@@ -31,64 +32,66 @@ MAX_WAYS = 4
 SHORT = 1000
 """Models that are looked at on the way through those of one value, beyond a full page."""
 
+RANGES = (Operator.LESS, Operator.GREATER, Operator.AT_MOST, Operator.AT_LEAST)
+
+SELECTIVE = (Operator.EQUAL, Operator.CONTAINS)
+"""What opens a way also beside other comparisons."""
+
 HEADS = 10_000
-"""Keys that are merged where there are several values, a page of each."""
+"""Keys that are merged where there are several values, as many of each as are needed."""
 
 
 class Way(NamedTuple):
-    """Models as an index has them, and the order in which they come, which is that of the page.
-
-    A straight one reads them where it meets them, others find each by its key: four times as dear.
-    """
+    """Models, and what they are to be sorted by, if anything: else they come in the right order."""
 
     models: LiteralString
-    order: LiteralString
-    is_straight: bool = False
+    order: LiteralString = ""
+
+
+Named = dict[LiteralString, Way]
 
 
 class Ways:
-    """The ways that a condition opens, by their names, and what these refer to."""
+    """The ways that a condition opens, by their names, and what these refer to.
+
+    Straight ones read models where they meet them, others find each by its key: four times as dear.
+    Those that are tried late, after a walk, take longer until they meet the first.
+    """
 
     def __init__(
-        self,
-        condition: Condition | None,
-        projects: Sequence[str] | None,
-        along: Along,
-        size: int,
-        bindings: Bindings,
+        self, listing: ModelListing, along: Along, values: Values, bindings: Bindings
     ) -> None:
         self.definitions: list[LiteralString] = []
-        self._ways: dict[LiteralString, Way] = {}
+        self.straight: Named = {}
+        self.others: Named = {}
+        self.late: Named = {}
         self._along = along
-        self._limit = size + 1
+        self._limit = listing.size + 1
+        self._values = values
         self._bindings = bindings
-        needed = [*conjuncts(condition)]
-        is_alone = len(needed) == 1 and projects is None
+        needed = [*conjuncts(listing.condition)]
+        is_alone = len(needed) == 1 and listing.projects is None
+        self._head = self._limit if is_alone else self._limit + SHORT
         for one in needed if along.is_of_one else ():
-            if isinstance(one, Comparison) and len(self._ways) < MAX_WAYS:
+            if isinstance(one, Comparison) and self._count() < MAX_WAYS:
                 self._open(one, is_alone=is_alone)
 
-    @property
-    def straight(self) -> Mapping[LiteralString, Way]:
-        """Return those that cost little to try."""
-        return {name: way for name, way in self._ways.items() if way.is_straight}
-
-    @property
-    def others(self) -> Mapping[LiteralString, Way]:
-        """Return those that cost some milliseconds to fail."""
-        return {name: way for name, way in self._ways.items() if not way.is_straight}
-
     def _open(self, comparison: Comparison, *, is_alone: bool) -> None:
-        field, operator = comparison.field, comparison.operator
-        if isinstance(field, Metric):
+        field, operator, column = comparison.field, comparison.operator, self._along.column
+        if isinstance(field, Metric) or not (is_alone or operator in SELECTIVE):
             return
-        is_across = self._along.column is Column.URI is not field
-        if operator is Operator.EQUAL and is_across:
+        if field is column:
+            if operator is Operator.CONTAINS and is_alone:
+                self._add(self.late, self._of_first(self._values.meeting(comparison)))
+        elif field is Column.URI:
+            if operator in RANGES:
+                self._add(self.others, self._of_range(comparison))
+        elif column is not Column.URI:
+            self._add(self.late, self._leaping(field, comparison))
+        elif operator is Operator.EQUAL:
             self._through_one(field, comparison)
-        elif is_alone and is_across:
-            self._through_several(field, comparison)
-        elif is_alone and self._along.column is field and operator is Operator.CONTAINS:
-            self._through_first(self._along.column, comparison)
+        else:
+            self._add(self.others, self._of_several(field, comparison))
 
     def _through_one(self, field: Column | Tag, comparison: Comparison) -> None:
         """Open the way through the models of one value: an index has them in the order."""
@@ -96,42 +99,70 @@ class Ways:
         page = f"order by {self._along.order} limit {self._bindings.add(self._limit + SHORT)}"
         rest = f"from {has} and {self._along.behind} {page}"
         if isinstance(field, Column):
-            self._add(Way(f"select * {rest}", self._along.order, is_straight=True))
+            self._add(self.straight, Way(f"select * {rest}", self._along.order))
         else:
-            self._add(self._by_keys(f"select uri, project {rest}"))
+            self._add(self.others, self._by_keys(f"select uri, project {rest}"))
 
-    def _through_several(self, field: Column | Tag, comparison: Comparison) -> None:
-        """Open the way through the models of several values, unless there are too many of those.
+    def _of_several(self, field: Column | Tag, comparison: Comparison) -> Way:
+        """Write the way through the models of several values, unless these are too many."""
+        several, are_few = self._define_several(comparison, HEADS // self._head)
+        select = f"select distinct value from {several} where {are_few}"
+        return self._by_keys(self._heads(field, select))
 
-        Only where nothing else is asked for, so that the first models of each value are enough.
-        """
-        most = self._bindings.add(HEADS // self._limit)
-        present = values.meeting(comparison, self._bindings)
-        self.definitions.append(
-            f"several as materialized (select value from {present} limit {most} + 1)"
-        )
-        few = f"(select count(*) from several) <= {most}"
-        select = f"select distinct value from several where {few}"
-        self._add(self._by_keys(self._heads(field, select)))
-
-    def _through_first(self, field: Column, comparison: Comparison) -> None:
-        """Open the way through the models of the first values, which come first in the order."""
-        most = self._bindings.add(HEADS // self._limit)
-        present = values.meeting(comparison, self._bindings)
+    def _of_first(self, present: LiteralString, wanted: LiteralString = "true") -> Way:
+        """Write the way through the models of the first values, which come first in the order."""
         select = (
-            f"select distinct value from {present} where {self._along.from_here}"
-            f" order by value {self._along.direction} limit {most}"
+            f"select distinct value from {present} where {self._along.from_here} order by value"
+            f" {self._along.direction} limit {self._bindings.add(HEADS // self._head)}"
         )
-        self._add(self._by_keys(self._heads(field, select)))
+        return self._by_keys(self._heads(self._along.column, select, wanted))
 
-    def _heads(self, field: Column | Tag, present: LiteralString) -> LiteralString:
-        """Write the keys of a page out of the first models of each value."""
-        page = f"order by {self._along.order} limit {self._bindings.add(self._limit)}"
+    def _of_range(self, comparison: Comparison) -> Way:
+        """Write the way through a range of the URIs that each first value of the order has."""
+        is_met = compare("uri", comparison.operator, self._bindings.add(comparison.value))
+        return self._of_first(of_column(self._along.column), is_met)
+
+    def _leaping(self, field: Column | Tag, comparison: Comparison) -> Way:
+        """Write the way from one model of some values to the next, unless these are too many."""
+        most = 2 * (self._limit + SHORT)  # keys, for each model one of its values and one behind it
+        several, are_few = self._define_several(comparison, most // (2 * self._limit))
+
+        def asked(place: LiteralString, page: LiteralString) -> LiteralString:
+            return (
+                f"select here.* from {several} cross join lateral (select uri, project"
+                f" from {self._has(field, f'{several}.value')} and {place} {page}) as here {page}"
+            )
+
+        leaps = f"(select {self._bindings.add(most)} / (1 + count(*)) from {several})"
+        keys = f"{leaping(self._along, asked, are_few)} limit {leaps}"
+        return Way(self._by_keys(keys).models)
+
+    def _define_several(
+        self, comparison: Comparison, most: int
+    ) -> tuple[LiteralString, LiteralString]:
+        """Define the values that meet a comparison; write their name, and that they are few."""
+        # of our own making, but for the number
+        name = cast("LiteralString", f"several_{len(self.definitions)}")
+        present = self._values.meeting(comparison)
+        few = self._bindings.add(most)
+        self.definitions.append(
+            f"{name} as materialized (select value from {present} limit {few} + 1)"
+        )
+        return name, f"(select count(*) from {name}) <= {few}"
+
+    def _heads(
+        self, field: Column | Tag, present: LiteralString, wanted: LiteralString = "true"
+    ) -> LiteralString:
+        """Write the first keys out of those that each value has first: a page, if all match.
+
+        What is kept of a model that had another value may have it among them twice.
+        """
+        page = f"order by {self._along.order} limit {self._bindings.add(self._head)}"
         return (
-            f"select here.uri, here.project from ({present}) as present (value)"
-            f" cross join lateral (select {self._along.columns}"
-            f" from {self._has(field, 'present.value')} and {self._along.behind} {page}) as here"
-            f" {page}"
+            "select distinct uri, project from (select here.uri, here.project"
+            f" from ({present}) as present (value) cross join lateral (select {self._along.columns}"
+            f" from {self._has(field, 'present.value')} and {wanted} and {self._along.behind}"
+            f" {page}) as here {page}) as heads"
         )
 
     def _by_keys(self, keys: LiteralString) -> Way:
@@ -140,9 +171,12 @@ class Ways:
         )
         return Way(models, _order_of_keys(self._along))
 
-    def _add(self, way: Way) -> None:
+    def _add(self, ways: Named, way: Way) -> None:
         # of our own making, but for the number
-        self._ways[cast("LiteralString", f"way_{len(self._ways)}")] = way
+        ways[cast("LiteralString", f"way_{self._count()}")] = way
+
+    def _count(self) -> int:
+        return len(self.straight) + len(self.others) + len(self.late)
 
     def _has(self, field: Column | Tag, value: LiteralString) -> LiteralString:
         match field:
