@@ -6,7 +6,7 @@ performance.md``). Nothing else may use the connection meanwhile.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -47,7 +47,7 @@ SIZED = {bytes, str}
 
 
 class Bounds(NamedTuple):
-    """What one read may bring: rows, and about so many characters in them."""
+    """What one read may bring: rows, and about so many characters in them and one CHUNK more."""
 
     rows: int
     characters: int
@@ -72,6 +72,7 @@ class _Reading:
         self._began_at = self.ended.get_loop().time()
         self._bounds = bounds
         self._room = bounds.characters if bounds else 0
+        self._last: list[Row] = []
         self._transformer = transformer
 
     def take(self, result: PGresult) -> None:
@@ -100,21 +101,15 @@ class _Reading:
         return Found(self.rows[:most], more=self.is_cut or len(self.rows) > most)
 
     def _keep(self, rows: list[Row]) -> None:
-        """Keep rows as far as there is room, and the first one in any case."""
-        size = _characters_of(rows)
-        if size <= self._room:  # nearly always, and asked once for many rows
-            self._room -= size
+        """Keep rows where those before have left room; what came with the last ones is here."""
+        self._room -= _characters_of(self._last)
+        self.is_cut = self._room < 0
+        if not self.is_cut:
             self.rows += rows
-            return
-        for row in rows:
-            self._room -= _characters_of([row])
-            self.is_cut = bool(self.rows) and self._room < 0
-            if self.is_cut:
-                return
-            self.rows.append(row)
+            self._last = rows
 
 
-def _characters_of(rows: Iterable[Row]) -> int:
+def _characters_of(rows: list[Row]) -> int:
     return sum([len(value) for row in rows for value in row if type(value) in SIZED])
 
 
