@@ -50,6 +50,7 @@ def measure_import(database: Database, file: Path) -> Carried:
     seconds, megabytes = _run(["import", str(file)], imported)
     tables = _rows(imported)
     copied = new_catalogue(database, "bench_copied")
+    os.sync()  # what was written before is no burden of what comes
     started = time.perf_counter()
     with psycopg.connect(copied) as connection:
         for table, rows in tables.items():
@@ -64,6 +65,7 @@ def measure_import(database: Database, file: Path) -> Carried:
 def measure_export(conninfo: str, file: Path) -> Carried:
     """Export a catalogue; then copy its rows out."""
     seconds, megabytes = _run(["export", "--output", str(file)], conninfo)
+    os.sync()
     started = time.perf_counter()
     _copy_out(conninfo, file.with_suffix(".copied"))
     copy_seconds = time.perf_counter() - started
@@ -75,6 +77,7 @@ def _run(arguments: Sequence[str], conninfo: str) -> tuple[float, float]:
     command = [sys.executable, "-m", "pinakes", *arguments]
     environment = clean_environment() | environment_of(conninfo)
     peak = 0.0
+    os.sync()
     with tempfile.TemporaryFile("w+") as told:
         started = time.perf_counter()
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=told)

@@ -95,10 +95,10 @@ def _read_default_protocol(fields: Fields) -> DefaultProtocol | None:
 
 def write_model(model: Model, mask: Collection[str] = MODEL_NAMES) -> bytes:
     """Write every field of a model, those outside ``mask`` as if they were empty."""
-    return _write_stored_model(stored_model(model), HIDEABLE.difference(mask))
+    return _encoder.encode(_written_model(stored_model(model), HIDEABLE.difference(mask)))
 
 
-def _write_stored_model(model: StoredModel, hidden: Collection[str]) -> bytes:
+def _written_model(model: StoredModel, hidden: Collection[str]) -> WrittenModel:
     uri, project, name, version, kind, task_type, tags, metrics, schema, protocol, created = model
     written = WrittenModel(
         uri,
@@ -115,7 +115,7 @@ def _write_stored_model(model: StoredModel, hidden: Collection[str]) -> bytes:
     )
     for name in hidden:
         setattr(written, name, EMPTY_MODEL[name])
-    return _encoder.encode(written)
+    return written
 
 
 def write_model_page(page: ModelPage, listing: ModelListing, mask: Collection[str]) -> bytes:
@@ -123,7 +123,7 @@ def write_model_page(page: ModelPage, listing: ModelListing, mask: Collection[st
     hidden = HIDEABLE.difference(mask)
     return write_page(
         "models",
-        entries=(_write_stored_model(model, hidden) for model in page.stored),
+        entries=[_written_model(model, hidden) for model in page.stored],
         more=page.more,
         token_behind=lambda index: write_token(
             listing.position_of(page.stored[index]), model_scope(listing)
@@ -147,7 +147,7 @@ def _plain_time(time: datetime) -> datetime | str | None:
 
     It leaves out microseconds that are zero, and keeps any other offset than that of UTC.
     """
-    is_plain = time.microsecond and time.utcoffset() == NO_OFFSET
+    is_plain = time.microsecond and (time.tzinfo is UTC or time.utcoffset() == NO_OFFSET)
     return time if is_plain else write_time(time)
 
 

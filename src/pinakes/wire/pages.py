@@ -1,6 +1,7 @@
 """A page of a listing, as JSON of bounded size."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from itertools import accumulate, takewhile
 
 import msgspec
 
@@ -9,26 +10,27 @@ from pinakes.catalog.listing import PAGE_BYTES
 ENVELOPE_BYTES = 64 * 1024
 """What of the page's bytes is kept free for all but its entries, the longest token included."""
 
+_encoder = msgspec.json.Encoder()
+
 
 def write_page(
-    name: str, *, entries: Iterable[bytes], more: bool, token_behind: Callable[[int], str]
+    name: str, *, entries: Sequence[object], more: bool, token_behind: Callable[[int], str]
 ) -> bytes:
     """Write the entries under ``name``, and the token of the next page where anything is left.
 
     The page ends before an entry that would make it too large, though never before its first.
     ``token_behind`` makes the token of the page that begins behind the entry of an index.
     """
-    written: list[bytes] = []
-    room = PAGE_BYTES - ENVELOPE_BYTES
-    for entry in entries:
-        room -= len(entry) + 1
-        if written and room < 0:
-            more = True
-            break
-        written.append(entry)
-    token = token_behind(len(written) - 1) if more else ""
-    return b'{"%b":[%b],"nextPageToken":%b}' % (
-        name.encode(),
-        b",".join(written),
-        msgspec.json.encode(token),
-    )
+    token = token_behind(len(entries) - 1) if more else ""
+    page = _encoder.encode({name: entries, "nextPageToken": token})
+    if len(page) <= PAGE_BYTES or len(entries) == 1:
+        return page
+    fitting = entries[: _count_fitting(entries)]
+    return write_page(name, entries=fitting, more=True, token_behind=token_behind)
+
+
+def _count_fitting(entries: Sequence[object]) -> int:
+    """Count those that a page has room for, at least one."""
+    sizes = accumulate(len(_encoder.encode(entry)) + 1 for entry in entries)
+    fitting = takewhile(lambda size: size <= PAGE_BYTES - ENVELOPE_BYTES, sizes)
+    return max(1, len([*fitting]))

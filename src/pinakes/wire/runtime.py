@@ -34,7 +34,7 @@ def write_runtime_page(page: RuntimePage, listing: RuntimeListing, mask: Collect
     """Write v1RuntimeMetadataListResponse, ending where the page outgrows its bytes."""
     return write_page(
         "runtimeMetadata",
-        entries=(write_runtime(record, mask) for record in page.records),
+        entries=[_shown(record, mask) for record in page.records],
         more=page.more,
         token_behind=lambda index: write_token(
             page.records[index].runtime.key, runtime_scope(listing)
@@ -42,10 +42,10 @@ def write_runtime_page(page: RuntimePage, listing: RuntimeListing, mask: Collect
     )
 
 
-def write_runtime(record: RuntimeRecord, mask: Collection[str]) -> bytes:
-    """Write every field of a record, those outside ``mask`` as if they were empty."""
+def _shown(record: RuntimeRecord, mask: Collection[str]) -> dict[str, object]:
+    """Return every field of a record, those outside ``mask`` as if they were empty."""
     shown = {name: value for name, value in _fields_of(record) if name in mask}
-    return msgspec.json.encode(EMPTY_RUNTIME | shown)
+    return EMPTY_RUNTIME | shown
 
 
 def _fields_of(record: RuntimeRecord) -> list[tuple[str, object]]:
