@@ -27,7 +27,7 @@ LOGGED_IN = (Operation.GET, Operation.SEARCH, Operation.CREATE)
 """What is also done with a token."""
 CONSTANTS = (Operation.GET, Operation.SEARCH)
 """What is also answered without a catalogue."""
-ON_TWO = (Operation.GET, Operation.SEARCH)
+ASKED_OF_TWO = (Operation.GET, Operation.SEARCH)
 """What two processes are also asked for, as pgbench and PostgreSQL take both cores too."""
 CARRIED = 100_000
 """Models of an import, at most: more would be measured for long and tell nothing else."""
@@ -121,7 +121,7 @@ def _cells(bench: Bench) -> Generator[list[Cell]]:
         cells = [
             *http_cells(Who.OURS, ours, bench.database, asked),
             *http_cells(Who.OURS_LOGGED_IN, logged_in, bench.database, shown),
-            *http_cells(Who.OURS_ON_TWO, on_two, bench.database, asked.only(*ON_TWO)),
+            *http_cells(Who.OURS_ON_TWO, on_two, bench.database, asked.only(*ASKED_OF_TWO)),
             *pgbench_cells(bench.database, bench.conninfo, ours, asked),
         ]
         for who, kind in ((Who.CONSTANT, "whole"), (Who.BARE, "bare")):

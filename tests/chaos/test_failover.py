@@ -22,7 +22,7 @@ from chaos.nodes import Duo, Node, duo_of_nodes, new_node, wait_until
 from chaos.proxy import Door, Fault, Proxy, black_hole, proxy_to
 from chaos.truth import untruths
 from mounted import mount
-from parts import RunningServer, environment_of, migrated, new_database, running_server
+from parts import API, RunningServer, environment_of, migrated, new_database, running_server
 from tls.servers import HOST, Programs
 
 ROUNDS = int(os.environ.get("PINAKES_TEST_FAILOVERS", "2"))
@@ -191,6 +191,9 @@ def test_reads_leave_a_server_that_fell_silent_within_their_time(
             silent.freeze()
             try:
                 duo.promote()
+                new = {"query": "name = nothing"}  # asked for the first time, so prepared before
+                found = httpx.get(f"{server.url}{API}/model/metadata", params=new, timeout=10)
+                assert found.is_success
                 assert client.read("gs://nothing").is_ok
             finally:
                 silent.thaw()

@@ -8,9 +8,10 @@ from typing import Any
 import psycopg
 import pytest
 import uvloop
+from psycopg import AsyncConnection
 
 from pinakes.catalog.errors import CatalogUnavailable
-from pinakes.postgres.channel import CHUNK, Bounds
+from pinakes.postgres.channel import Bounds
 from pinakes.postgres.pool import MAX_CONNECTIONS, MAX_WAITING, Pool
 from pinakes.postgres.prepared import MOST_PREPARED
 from pinakes.postgres.statement import numbered
@@ -79,11 +80,11 @@ def test_a_page_beyond_its_bounds_is_stopped_in_the_server_and_the_connection_st
         async with pool.connection() as channel:
             endless = numbered(
                 b"with many as (select from generate_series(1, 2000))"
-                b" select repeat('x', 1000) from many a, many b, many c"
+                b" select to_json(repeat('x', 998)) from many a, many b, many c"
             )
             found = await channel.fetch(endless, {}, Bounds(10**9, 100_000))
         assert found.more
-        assert sum(len(text) for (text,) in found.rows) <= 100_000 + CHUNK * 1000
+        assert sum(len(text) for (text,) in found.rows) <= 100_000
         assert await backend(pool) == before
 
     play(story)
@@ -99,6 +100,23 @@ def test_a_request_that_is_given_up_stops_its_statement_and_harms_no_other(
         assert [await ask(pool, b"select %(n)s::int", n=n) for n in range(50)] == [*range(50)]
         await wait_until(lambda: _nobody_sleeps(pool))
 
+    play(story)
+
+
+def test_who_leaves_while_a_page_is_stopped_harms_no_other(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cancel_late(*_: object, **__: object) -> None:
+        await asyncio.sleep(2)  # as where the server takes no connection to be told by
+
+    async def story(pool: Pool) -> None:
+        many = numbered(b"select to_json(repeat('x', 998)) from generate_series(1, 2000)")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3), pool.connection() as channel:
+                await channel.fetch(many, {}, Bounds(10**9, 100_000))
+        assert [await ask(pool, b"select %(n)s::int", n=n) for n in range(9)] == [*range(9)]
+
+    monkeypatch.setattr(AsyncConnection, "cancel_safe", cancel_late)
     play(story)
 
 

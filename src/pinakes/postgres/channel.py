@@ -6,12 +6,13 @@ performance.md``). Nothing else may use the connection meanwhile.
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
 import psycopg
-from psycopg import abc, adapt, capabilities
+from psycopg import abc, adapt, capabilities, postgres
 from psycopg.adapt import PyFormat
 from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus, Format
@@ -22,7 +23,7 @@ from pinakes.postgres.hosts import Connection
 from pinakes.postgres.prepared import Prepared
 from pinakes.postgres.statement import Row, Statement, Values
 
-CHUNK = 24
+CHUNK_ROWS = 24
 """Rows taken from the server at a time: a bound on the memory that one page may need. A page of
 twenty and the row that tells of more come at once."""
 
@@ -34,8 +35,8 @@ LOOK_SECONDS = 0.1
 nobody, for libuv stops watching one that has an error."""
 
 READS = 3
-"""Times that the socket is read when something has come: libpq reads 16 kB of a page's 50 at a time,
-and of the rest of a TLS record no event tells. To come back by the loop costs ten times as much."""
+"""Times that the socket is read when something has come: libpq reads 16 kB of a page's 50 at once,
+and of the rest of a TLS record no event tells. To come back by the loop is ten times as dear."""
 
 SILENCE_SECONDS = 5.0
 """The server stops a read before: one that has not ended by then is not there any more."""
@@ -46,12 +47,12 @@ OUTDATED = {"0A000", "26000"}
 NOTHING = Statement(b"", (), is_fixed=False)
 
 FAILED = {ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE}
-SIZED = {bytes, str}
-"""What counts by its characters."""
+JSON = {postgres.types[kind].oid for kind in ("json", "jsonb")}
+"""What a row is measured by: of other texts none is longer than some hundred characters."""
 
 
 class Bounds(NamedTuple):
-    """What one read may bring: rows, and about so many characters in them and one CHUNK more."""
+    """What one read may bring: rows, and so many characters of JSON in them."""
 
     rows: int
     characters: int
@@ -73,10 +74,8 @@ class _Reading:
         self.is_cut = False
         self.error: psycopg.Error | None = None
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._began_at = self.ended.get_loop().time()
         self._bounds = bounds
         self._room = bounds.characters if bounds else 0
-        self._last: list[Row] = []
         self._transformer = transformer
 
     def take(self, result: PGresult) -> None:
@@ -85,7 +84,8 @@ class _Reading:
             self.error = self.error or error_from_result(result, encoding="utf-8")
         elif result.ntuples and self._bounds and not self.is_cut:
             self._transformer.set_pgresult(result)
-            self._keep(self._transformer.load_rows(0, result.ntuples, tuple))
+            rows = self._transformer.load_rows(0, result.ntuples, tuple)
+            self._keep(rows, [n for n in range(result.nfields) if result.ftype(n) in JSON])
         self.changed = result.command_tuples or 0
 
     def end(self) -> None:
@@ -93,10 +93,9 @@ class _Reading:
         if not self.ended.done():
             self.ended.set_result(None)
 
-    def give_up_if_silent(self) -> None:
-        """Let go on who waits for rows where they do not come; what was asked for may still run."""
-        is_late = self.ended.get_loop().time() > self._began_at + SILENCE_SECONDS
-        if self._bounds and is_late and not self.ended.done():
+    def give_up(self) -> None:
+        """Let go on who waits where nothing comes; what was asked for may still run."""
+        if not self.ended.done():
             self.ended.set_exception(Silent("the database does not answer"))
 
     def found(self) -> Found:
@@ -104,17 +103,23 @@ class _Reading:
         most = self._bounds.rows if self._bounds else 0
         return Found(self.rows[:most], more=self.is_cut or len(self.rows) > most)
 
-    def _keep(self, rows: list[Row]) -> None:
-        """Keep rows where those before have left room; what came with the last ones is here."""
-        self._room -= _characters_of(self._last)
-        self.is_cut = self._room < 0
-        if not self.is_cut:
+    def _keep(self, rows: list[Row], sized: list[int]) -> None:
+        """Keep rows while there is room, and the first one in any case."""
+        size = _characters_of(rows, sized)
+        if size <= self._room:  # nearly always, and asked once for many rows
+            self._room -= size
             self.rows += rows
-            self._last = rows
+            return
+        for row in rows:
+            self._room -= _characters_of([row], sized)
+            self.is_cut = bool(self.rows) and self._room < 0
+            if self.is_cut:
+                return
+            self.rows.append(row)
 
 
-def _characters_of(rows: list[Row]) -> int:
-    return sum([len(value) for row in rows for value in row if type(value) in SIZED])
+def _characters_of(rows: list[Row], sized: list[int]) -> int:
+    return sum([len(row[n] or "") for n in sized for row in rows])
 
 
 class Channel:
@@ -131,6 +136,7 @@ class Channel:
         self._may_prepare = not is_pooled
         self._prepared = Prepared()
         self._reading: _Reading | None = None
+        self._silent_at = math.inf
         self._stopping: asyncio.Task[None] | None = None
         self._is_writing = False
         self._is_looked_at = False
@@ -141,15 +147,22 @@ class Channel:
     @property
     def is_usable(self) -> bool:
         """Whether nothing runs on it and the server has not left, so far as is known."""
-        return self._reading is None and not self._is_closed
+        return self._reading is None and self._stopping is None and not self._is_closed
 
     async def execute(self, statement: Statement, values: Values) -> int:
         """Run a statement; return how many rows it changed."""
         return (await self._run(statement, values, None)).changed
 
     async def fetch(self, statement: Statement, values: Values, bounds: Bounds) -> Found:
-        """Run a statement; return its rows."""
-        return (await self._run(statement, values, bounds)).found()
+        """Run a statement; return its rows.
+
+        Raises Silent, a CatalogUnavailable, where they do not come in SILENCE_SECONDS.
+        """
+        self._silent_at = self._loop.time() + SILENCE_SECONDS
+        try:
+            return (await self._run(statement, values, bounds)).found()
+        finally:
+            self._silent_at = math.inf
 
     async def ping(self) -> None:
         """Return when the server has answered."""
@@ -226,7 +239,7 @@ class Channel:
         self._look_soon()
         await reading.ended
         if self._stopping:
-            await self._stopping
+            await asyncio.shield(self._stopping)  # who is cancelled here leaves it as it is
             self._stopping = None
         elif reading.error:
             raise reading.error
@@ -234,7 +247,7 @@ class Channel:
 
     def _take_in_parts(self) -> None:
         if capabilities.has_stream_chunked():
-            self._pgconn.set_chunked_rows_mode(CHUNK)
+            self._pgconn.set_chunked_rows_mode(CHUNK_ROWS)
         else:
             self._pgconn.set_single_row_mode()
 
@@ -275,7 +288,8 @@ class Channel:
         if self._reading:
             self._on_readable()
         if reading := self._reading:
-            reading.give_up_if_silent()
+            if self._loop.time() > self._silent_at:
+                reading.give_up()
             self._look_soon()
 
     def _take_results(self) -> None:

@@ -59,11 +59,13 @@ NAMES: Sequence[LiteralString] = ("first", "second", "third", "fourth", "fifth",
 """What sources are called in the decision which to take."""
 
 SAMPLE: LiteralString = "tablesample system (0.1) repeatable (0) limit 1000"
-"""A thousand models of a million, wherever they are: half a millisecond."""
+"""A thousand models of a million, wherever they are: half a millisecond. Fewer of fewer, where the
+index below is short."""
 
 COMMON: LiteralString = "40"
-"""How many of a sample match, that no index is asked which models have a part of a text: it reads
-to the end what it has of each part, for tens of milliseconds, and a walk soon fills the page."""
+"""How many of a sample match, one in twenty-five of a million, that no index is asked which models
+have a part of a text: it reads to the end what it has of each part, for tens of milliseconds, and a
+walk soon fills the page."""
 
 Sources = Mapping[LiteralString, Source]
 Try = tuple[LiteralString, LiteralString]
@@ -183,7 +185,7 @@ class _Page:
         return [(f"({self._is_common()} and {fills})", name) for fills, name in walks]
 
     def _is_common(self) -> LiteralString:
-        """Write that one in twenty-five models matches."""
+        """Write that so many of a sample match."""
         sampled = f"select * from {{schema}}.models {SAMPLE}"
         met = f"select from ({sampled}) as models where {self._wanted} limit {COMMON}"
         return f"(select count(*) from ({met}) as met) = {COMMON}"

@@ -135,6 +135,7 @@ class Ways:
 
         leaps = f"(select {self._bindings.add(most)} / (1 + count(*)) from {several})"
         keys = f"{leaping(self._along, asked, are_few)} limit {leaps}"
+        # In the order of the page as it is made, and found so: each key is looked up by itself.
         return Way(self._by_keys(keys).models)
 
     def _define_several(

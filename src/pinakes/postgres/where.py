@@ -1,7 +1,7 @@
 """Turn a Condition into the WHERE clause of one SELECT.
 
-What is composed here, in ``pages`` and in ``candidates`` is a LiteralString throughout, which the
-type checker holds us to: no text but our own is ever part of a statement.
+What is composed here and in the modules that ``pages`` joins is a LiteralString throughout, which
+the type checker holds us to: no text but our own is ever part of a statement.
 """
 
 from collections.abc import Mapping

@@ -9,7 +9,7 @@ import time
 
 from psycopg.pq.abc import PGconn
 
-CHUNK = 128 * 1024
+CHUNK_BYTES = 128 * 1024
 """So many bytes are handed on at a time: with more, PostgreSQL waits while they are."""
 
 TURN_SECONDS = 0.1
@@ -34,12 +34,15 @@ class CopiedOut:
         """Whether nothing more comes; why, the result of the statement tells."""
 
     def texts(self) -> list[memoryview]:
-        """Return the texts of about a CHUNK of rows, or of those that came in a turn, if any."""
+        """Return the texts of some CHUNK_BYTES of rows, or of those that came in a turn, if any."""
         rows: list[memoryview] = []
         size = 0
         end = time.monotonic() + TURN_SECONDS
-        while size < CHUNK and not self.has_ended:
+        while size < CHUNK_BYTES and not self.has_ended:
             length, row = self._connection.get_copy_data(1)
+            if length == 0:  # and once more, for of what TLS holds no socket tells
+                self._connection.consume_input()
+                length, row = self._connection.get_copy_data(1)
             if length > 0:
                 rows.append(row)
                 size += length
@@ -50,13 +53,9 @@ class CopiedOut:
         return self._texts_of(rows)
 
     def _wait(self, end: float) -> bool:
-        """Take in what comes until then; return whether there may be more before it is over.
-
-        Of what TLS holds no socket tells: so it is looked for after a wait in vain, too.
-        """
+        """Wait for something to come until then; return whether it is not over yet."""
         left = end - time.monotonic()
         self._socket.poll(max(left, 0) * 1000)
-        self._connection.consume_input()
         return left > 0
 
     def _texts_of(self, rows: list[memoryview]) -> list[memoryview]:
