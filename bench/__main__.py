@@ -15,7 +15,8 @@ A PostgreSQL of Debian's is made for the run, filled with a generated catalogue,
 Each round asks every contender for the same, for a window each; every other round goes in the
 opposite order. The contenders:
 
-  pinakes            'pinakes serve', without authentication and with tokens, asked by wrk
+  pinakes            'pinakes serve', without authentication, with tokens, and as two processes,
+                     asked by wrk
   pgbench            the statements that this server was seen to send, with their parameters bound,
                      prepared, over the same socket: no server over PostgreSQL can be faster
   constant answers   our application answering the same bytes without a catalogue, and our server
