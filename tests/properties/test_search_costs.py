@@ -8,6 +8,7 @@ PostgreSQL may plan it for its values or, from the sixth time on, once for all v
 import asyncio
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,12 @@ PLANNED = ("force_custom_plan", "force_generic_plan")
 KINDS = st.sampled_from(PLANNED)
 TYPES: Mapping[type[object], str] = {str: "text", float: "float8", list: "text[]"}
 
+in_every_order = pytest.mark.parametrize(
+    ("column", "direction", "kind"),
+    [*product(SPELLINGS, Direction, PLANNED)],
+    ids=lambda value: getattr(value, "value", value),
+)
+
 SETTINGS = settings(
     max_examples=500,
     deadline=None,
@@ -185,9 +192,7 @@ def test_a_comparison_costs_no_more_than_its_budget(
     assert buffers_of(plan) <= (ANY if plan["Actual Rows"] else NOTHING)
 
 
-@pytest.mark.parametrize("column", SPELLINGS, ids=lambda column: column.value)
-@pytest.mark.parametrize("direction", Direction)
-@pytest.mark.parametrize("kind", PLANNED)
+@in_every_order
 def test_what_the_uris_tell_costs_no_more_in_any_order(
     catalogue: psycopg.Connection, column: Any, direction: Direction, kind: str
 ) -> None:
@@ -197,9 +202,7 @@ def test_what_the_uris_tell_costs_no_more_in_any_order(
         assert buffers_of(plan) <= ANY, query
 
 
-@pytest.mark.parametrize("column", SPELLINGS, ids=lambda column: column.value)
-@pytest.mark.parametrize("direction", Direction)
-@pytest.mark.parametrize("kind", PLANNED)
+@in_every_order
 def test_a_part_that_many_uris_have_costs_no_more_than_an_index(
     catalogue: psycopg.Connection, column: Any, direction: Direction, kind: str
 ) -> None:
@@ -217,9 +220,7 @@ def test_a_join_costs_no_more_than_its_budget(
     assert buffers_of(plan) <= RARE
 
 
-@pytest.mark.parametrize("column", SPELLINGS, ids=lambda column: column.value)
-@pytest.mark.parametrize("direction", Direction)
-@pytest.mark.parametrize("kind", PLANNED)
+@in_every_order
 def test_a_page_from_the_middle_costs_what_the_first_costs(
     catalogue: psycopg.Connection, column: Any, direction: Direction, kind: str
 ) -> None:
