@@ -73,34 +73,26 @@ class Metrics:
             registry=self._registry,
         )
         self._requests_of = cache(self._requests.labels)
-        self._unreadable = Counter(
+        self._unreadable = self._counter(
             "pinakes_requests_unreadable",
             "What was refused before it was a request, by status",
-            ["status"],
-            registry=self._registry,
+            "status",
         )
-        self._crashes = Counter(
-            "pinakes_request_crashes",
-            "Requests that met a fault of ours",
-            registry=self._registry,
+        self._crashes = self._counter(
+            "pinakes_request_crashes", "Requests that met a fault of ours"
         )
-        self._deaths = Counter(
-            "pinakes_embedded_server_deaths",
-            "Times that the embedded PostgreSQL ended unasked",
-            registry=self._registry,
+        self._deaths = self._counter(
+            "pinakes_embedded_server_deaths", "Times that the embedded PostgreSQL ended unasked"
         )
-
-        self._refused = Counter(
-            "pinakes_tokens_refused",
-            "Tokens that were not good",
-            registry=self._registry,
-        )
-        self._unreadable_keys = Counter(
+        self._refused = self._counter("pinakes_tokens_refused", "Tokens that were not good")
+        self._unreadable_keys = self._counter(
             "pinakes_keys_unreadable",
             "Times that the keys of an issuer could not be read, by issuer",
-            ["issuer"],
-            registry=self._registry,
+            "issuer",
         )
+
+    def _counter(self, name: str, description: str, *labels: str) -> Counter:
+        return Counter(name, description, labels, registry=self._registry)
 
     def notice(self, event: Event) -> None:
         """Count the event."""
