@@ -268,7 +268,7 @@ def test_every_operation_keeps_its_promises_behind_every_other(server: RunningSe
 
 
 def walk(machine: type[APIStateMachine], number: int) -> None:
-    """Walk a round, each time the same one, but for what hypothesis learns from what is imported."""
+    """Walk a round: the same one each time, but for what hypothesis learns of what is imported."""
     seeded = seed(number)(machine) if IS_NORMAL_RUN else machine
     seeded.run(
         settings=settings(

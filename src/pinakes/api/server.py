@@ -69,7 +69,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
         self.transport = cast("asyncio.Transport", JoinedWrites(transport, self.loop))
-        self._restart_head_timer()
+        self._start_head_timer()
         if len(self.connections) > MAX_CONNECTIONS:
             self._refuse(TooManyRequests())
 
@@ -92,8 +92,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD:
                 self._refuse(HeadersTooLarge())
-        elif self._head_timer is None and not self._is_answering():
-            self._restart_head_timer()  # stray bytes have stopped uvicorn's own timer
+        if self._head_timer is None and (self._is_in_head or not self._is_answering()):
+            self._start_head_timer()  # of stray bytes, too: they have stopped uvicorn's own timer
 
     @override
     def eof_received(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride] - as asyncio
@@ -106,8 +106,8 @@ class BoundedProtocol(HttpToolsProtocol):
     @override
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._stop_head_timer()
         self._is_in_head, self._head_bytes, self._header_bytes = True, 0, 0
-        self._restart_head_timer()
 
     @override
     def on_url(self, url: bytes) -> None:
@@ -183,8 +183,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refusal = refusal
             raise refusal  # ends the parser, which ends in send_400_response
 
-    def _restart_head_timer(self) -> None:
-        self._stop_head_timer()
+    def _start_head_timer(self) -> None:
         self._head_timer = self.loop.call_later(HEAD_SECONDS, self._head_is_late)
 
     def _stop_head_timer(self) -> None:

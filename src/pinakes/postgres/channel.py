@@ -52,10 +52,10 @@ JSON = {postgres.types[kind].oid for kind in ("json", "jsonb")}
 
 
 class Bounds(NamedTuple):
-    """What one read may bring: rows, and so many characters of JSON in them."""
+    """What one read may bring: rows, and so many bytes of JSON in them."""
 
     rows: int
-    characters: int
+    json_bytes: int
 
 
 class Found(NamedTuple):
@@ -75,7 +75,7 @@ class _Reading:
         self.error: psycopg.Error | None = None
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._bounds = bounds
-        self._room = bounds.characters if bounds else 0
+        self._room = bounds.json_bytes if bounds else 0
         self._transformer = transformer
 
     def take(self, result: PGresult) -> None:
@@ -105,20 +105,20 @@ class _Reading:
 
     def _keep(self, rows: list[Row], sized: list[int]) -> None:
         """Keep rows while there is room, and the first one in any case."""
-        size = _characters_of(rows, sized)
+        size = _bytes_of(rows, sized)
         if size <= self._room:  # nearly always, and asked once for many rows
             self._room -= size
             self.rows += rows
             return
         for row in rows:
-            self._room -= _characters_of([row], sized)
+            self._room -= _bytes_of([row], sized)
             self.is_cut = bool(self.rows) and self._room < 0
             if self.is_cut:
                 return
             self.rows.append(row)
 
 
-def _characters_of(rows: list[Row], sized: list[int]) -> int:
+def _bytes_of(rows: list[Row], sized: list[int]) -> int:
     return sum([len(row[n] or "") for n in sized for row in rows])
 
 
@@ -195,7 +195,8 @@ class Channel:
     ) -> _Reading:
         sent, types, formats = self._dumped(arguments)
         return await self._ask(
-            lambda: self._pgconn.send_query_params(text, sent, types, formats), bounds
+            lambda: self._pgconn.send_query_params(text, sent, types, formats, Format.BINARY),
+            bounds,
         )
 
     async def _run_prepared(
@@ -204,7 +205,7 @@ class Channel:
         sent, types, formats = self._dumped(arguments)
         name = self._prepared.name_of((text, types)) or await self._prepare(text, types)
         return await self._ask(
-            lambda: self._pgconn.send_query_prepared(name, sent, formats), bounds
+            lambda: self._pgconn.send_query_prepared(name, sent, formats, Format.BINARY), bounds
         )
 
     async def _prepare(self, text: bytes, types: Sequence[int]) -> bytes:

@@ -10,7 +10,7 @@ from typing import Protocol, Self
 
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.types.string import TextLoader
+from psycopg.types.string import ByteaBinaryLoader
 from typing_extensions import override
 
 from pinakes.catalog.errors import CatalogError, CatalogUnavailable
@@ -297,7 +297,7 @@ class _Loan(AbstractAsyncContextManager[Channel]):
 
 async def _made_ready(connection: Connection) -> Channel:
     for kind in ("json", "jsonb"):  # as it came: who reads it does so for himself
-        connection.adapters.register_loader(kind, TextLoader)
+        connection.adapters.register_loader(kind, ByteaBinaryLoader)
     await connection.execute(SESSION)
     cursor = await connection.execute(BACKEND)
     backend = await cursor.fetchone()

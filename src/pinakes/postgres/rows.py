@@ -95,8 +95,11 @@ def values_of_projects(projects: Projects) -> list[str] | None:
     return None if projects is None else sorted(projects)
 
 
-def listed_model_of(row: Row) -> StoredModel:
-    """Read a model in the order of columns that ``pages.SELECT`` and ``sql/`` share."""
+def stored_model_of(row: Row) -> StoredModel:
+    """Read a model in the order of columns that ``ways.FIELDS`` and ``sql/`` share.
+
+    In the binary format JSON is bytes, and jsonb begins with its version.
+    """
     uri, project, name, version, kind, task_type, tags, metrics, schema, protocol, created = row
     return StoredModel(
         uri,
@@ -105,9 +108,9 @@ def listed_model_of(row: Row) -> StoredModel:
         version,
         kind,
         task_type,
-        _tags.decode(tags),
-        _metrics.decode(metrics),
-        schema and schema.encode(),
+        _tags.decode(tags[1:]),
+        _metrics.decode(metrics[1:]),
+        schema,
         protocol,
         created,
     )
@@ -125,28 +128,10 @@ def revision_of(row: Row) -> Revision:
     )
 
 
-def _model_revised(text: str) -> Model:
+def _model_revised(text: bytes) -> Model:
     revised = StoredModel(*msgspec.structs.astuple(_revised_model.decode(text)))
     schema = bytes(revised.prediction_schema or b"")
     return whole_model(revised._replace(prediction_schema=None if schema == b"null" else schema))
-
-
-def stored_model_of(row: Row) -> StoredModel:
-    """Read a row of ``find_models``; jsonb begins with its version."""
-    uri, project, name, version, kind, task_type, tags, metrics, schema, protocol, created = row
-    return StoredModel(
-        uri,
-        project,
-        name,
-        version,
-        kind,
-        task_type,
-        _tags.decode(tags[1:]),
-        _metrics.decode(metrics[1:]),
-        schema,
-        protocol,
-        created,
-    )
 
 
 def values_of_stored_model(model: StoredModel) -> dict[str, object]:
@@ -233,4 +218,4 @@ def record_of(row: Row) -> RuntimeRecord:
     """Read a row of ``list_runtime``: fourteen columns of its own, then those of the model."""
     model = row[14:]
     is_known = model[0] is not None
-    return RuntimeRecord(runtime_of(row), whole_model(listed_model_of(model)) if is_known else None)
+    return RuntimeRecord(runtime_of(row), whole_model(stored_model_of(model)) if is_known else None)

@@ -122,7 +122,7 @@ class PostgresStore:
             if may_be_slow:
                 raise SearchTooWide from error
             raise
-        return ModelPage([*map(rows.listed_model_of, found.rows)], found.more)
+        return ModelPage([*map(rows.stored_model_of, found.rows)], found.more)
 
     def _page(self, listing: ModelListing) -> tuple[Statement, Values]:
         """Say how to find a page; what is asked most, a model by its URI, is not composed anew."""
