@@ -70,8 +70,8 @@ METRICS: Mapping[Operator, tuple[str, str]] = {
 """Of the metric ``accuracy``: by what each operator finds something, and by what nothing."""
 
 PARTS = {"few letters": "qx", "a rare part": "-00017", "a common part": "fraud"}
-PART_OF_URIS = "prod/risk/"
-"""What many URIs have, all of which lie together."""
+PARTS_OF_URIS = ("prod/risk/", "research-models", "ml-artifacts/risk")
+"""What many URIs have, all of them together: near the first, behind a quarter, near the last."""
 
 TOLD_BY_URI = ("tags[team]=risk", "tags[team] != ads", "URI > gs://research-models/risk")
 TOLD_BY_ORDER = "tags[framework]=pytorch"
@@ -155,7 +155,8 @@ def _of_parts() -> Iterator[Case]:
         yield _query(f"{field} % {PARTS['few letters']}", Held.NOTHING_MATCHES)
         for part in ("a rare part", "a common part"):
             yield _query(f"{field} % {PARTS[part]}", Held.SOMETHING_MATCHES)
-    yield _query(f"URI % {PART_OF_URIS}", Held.SOMETHING_MATCHES)
+    for part in PARTS_OF_URIS:
+        yield _query(f"URI % {part}", Held.SOMETHING_MATCHES)
 
 
 def _ordered() -> Iterator[Case]:

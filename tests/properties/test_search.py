@@ -31,7 +31,7 @@ BOUNDS: Mapping[str, Mapping[str, object]] = {
     "ways of few values": LONG | {"MANY": "0", "LONG_WALK": 0, "HEADS": 4, "SHORT": 1},
     "many candidates": LONG | {"MAX_WAYS": 0},
     "candidates of some": LONG | {"MAX_WAYS": 0, "FEW": "2", "MANY": "4"},
-    "a long walk for common parts": {"STRETCH": 0, "SAMPLE": "limit 9", "COMMON": "1"},
+    "all of an index for common parts": {"STRETCH": 0, "SAMPLE": "limit 9", "COMMON": "1"},
     "a long walk": LONG | {"MAX_WAYS": 0, "MANY": "0"},
     "all models": LONG | {"MAX_WAYS": 0, "MANY": "0", "LONG_WALK": 0},
     "more comparisons than leaves": {"MAX_LEAVES": 2},

@@ -37,7 +37,7 @@ STRETCH = 250
 """Models that are looked at before an index is asked, beyond those that would fill the page."""
 
 WALK = 4000
-"""Models that are walked over before any other try, once it is known that more than few match."""
+"""Models that are walked over where neither few candidates nor another way has filled the page."""
 
 LONG_WALK = 1000
 """Models that are walked over at last for each of the page: ten times as many as there would be
@@ -64,8 +64,8 @@ index below is short."""
 
 COMMON: LiteralString = "40"
 """How many of a sample match, one in twenty-five of a million, that no index is asked which models
-have a part of a text: it reads to the end what it has of each part, for tens of milliseconds, and a
-walk soon fills the page."""
+have a part of a text: it reads to the end what it has of each part, for longer than it takes to
+walk through all of the order."""
 
 Sources = Mapping[LiteralString, Source]
 Try = tuple[LiteralString, LiteralString]
@@ -132,11 +132,13 @@ class _Page:
             f"{name} as materialized ({self._filter(way)})" for name, way in walks.items()
         ]
         decision = self._decide(sources, ways)
-        keys = " union all ".join(
-            [_taken(f"select uri, project from {name}", name) for name in walks]
-        )
+        pages: list[LiteralString] = [
+            *(_taken(f"select uri, project from {name}", name) for name in walks),
+            self._fetch(sources),
+            *([] if self._is_in_index else [self._look_at_all()]),
+        ]
         return self._models_of(
-            f"{keys} union all {self._fetch(sources)} union all {self._look_at_all()}",
+            " union all ".join(pages),
             [
                 *self._values.definitions,
                 *ways.definitions,
@@ -157,7 +159,7 @@ class _Page:
             **ways.others,
             **ways.late,
             "walk": self._first(self._beyond(WALK)),
-            "long_walk": self._first(self._in_time_of(self._long_walk())),
+            **({"index": self._index()} if self._is_in_index else {"long_walk": self._long_walk()}),
         }
 
     def _decide(self, sources: Sources, ways: Ways) -> LiteralString:
@@ -172,17 +174,17 @@ class _Page:
             *self._filling(["walk"]),
             *self._filling(ways.late),
             *self._holding(sources, MANY),
-            *self._filling(["long_walk"]),
+            *self._filling([] if self._is_in_index else ["long_walk"]),
         ]
         cases: LiteralString = " ".join([f"when {good} then '{name}'" for good, name in tries])
-        return f"select case {cases} else 'all' end as taken"
+        last: LiteralString = "index" if self._is_in_index else "all"
+        return f"select case {cases} else '{last}' end as taken"
 
     def _where_common(self) -> list[Try]:
-        """Write a walk that comes before it is asked which URIs have a part, where many do."""
+        """Write that it need not be asked which URIs have a part, where many do."""
         asked = [(one.field, one.operator) for one in comparisons(self._condition)]
         is_dear = (Column.URI, Operator.CONTAINS) in asked and self._is_in_index
-        walks = self._filling(["long_walk"] if is_dear else [])
-        return [(f"({self._is_common()} and {fills})", name) for fills, name in walks]
+        return [(self._is_common(), "index")] if is_dear else []
 
     def _is_common(self) -> LiteralString:
         """Write that so many of a sample match."""
@@ -236,8 +238,12 @@ class _Page:
         """Say how many models are walked over in the time that so many take at most."""
         return most * IN_INDEX if self._is_in_index else most
 
-    def _long_walk(self) -> int:
-        return min(LONG_WALK * (self._size + 1), MAX_WALK)
+    def _long_walk(self) -> Way:
+        return self._first(min(LONG_WALK * (self._size + 1), MAX_WALK))
+
+    def _index(self) -> Way:
+        """Write a walk to the end of an index that tells all that is asked for."""
+        return Way(self._in_order("*", self._wanted, self._limit), self._along.order)
 
     def _find_whether_in_index(self) -> bool:
         """Say whether the index that has the order tells all that is asked for."""
