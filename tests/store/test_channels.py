@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
 from typing import Any
 
 import psycopg
@@ -11,6 +12,8 @@ import uvloop
 from psycopg import AsyncConnection
 
 from pinakes.catalog.errors import CatalogUnavailable
+from pinakes.postgres import channel as channel_module
+from pinakes.postgres import pool as pool_module
 from pinakes.postgres.channel import Bounds
 from pinakes.postgres.pool import MAX_CONNECTIONS, MAX_WAITING, Pool
 from pinakes.postgres.prepared import MOST_PREPARED
@@ -90,6 +93,26 @@ def test_a_page_beyond_its_bounds_is_stopped_in_the_server_and_the_connection_st
     play(story)
 
 
+def test_rows_that_could_not_be_taken_make_no_short_page(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(pool: Pool) -> None:
+        sizes = iter([0])  # of the first rows; those behind find no memory
+
+        def size_of(*_: object) -> int:
+            for size in sizes:
+                return size
+            raise MemoryError
+
+        monkeypatch.setattr(channel_module, "_bytes_of", size_of)
+        with pytest.raises(MemoryError):
+            await ask(pool, b"select n from generate_series(1, 1000) n")
+        monkeypatch.undo()
+        assert [await ask(pool, b"select %(n)s::int", n=n) for n in range(9)] == [*range(9)]
+
+    play(story)
+
+
 def test_a_request_that_is_given_up_stops_its_statement_and_harms_no_other(
     play: Play,
 ) -> None:
@@ -123,6 +146,24 @@ def test_who_leaves_while_a_page_is_stopped_harms_no_other(
 async def _nobody_sleeps(pool: Pool) -> bool:
     asked = b"select count(*) from pg_stat_activity where wait_event = 'PgSleep'"
     return await ask(pool, asked) == 0
+
+
+def test_who_waits_too_long_for_a_connection_is_told_and_waits_no_more(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(pool: Pool) -> None:
+        async with AsyncExitStack() as held:
+            for _ in range(MAX_CONNECTIONS):
+                await held.enter_async_context(pool.connection())
+            monkeypatch.setattr(pool_module, "CHECKOUT_SECONDS", 0.2)
+            with pytest.raises(CatalogUnavailable, match=pool_module.BUSY):
+                await ask(pool, b"select 1")
+            told = {reading.name: reading.value for reading in pool.readings()}
+            assert told["pinakes_pool_waiting_requests"] == 0
+            assert told["pinakes_pool_timeouts"] == 1
+        assert await ask(pool, b"select 1") == 1
+
+    play(story)
 
 
 def test_a_failed_statement_leaves_its_connection_good(

@@ -72,7 +72,7 @@ class _Reading:
         self.rows: list[Row] = []
         self.changed = 0
         self.is_cut = False
-        self.error: psycopg.Error | None = None
+        self.error: Exception | None = None
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._bounds = bounds
         self._room = bounds.json_bytes if bounds else 0
@@ -123,7 +123,7 @@ def _bytes_of(rows: list[Row], sized: list[int]) -> int:
 
 
 class Channel:
-    """Asks one server one thing at a time. Every failure is raised as a psycopg.Error.
+    """Asks one server one thing at a time. Every failure of the server's is a psycopg.Error.
 
     ``is_pooled`` says that a pooler stands between, where what was prepared may not be there.
     """
@@ -185,10 +185,15 @@ class Channel:
         except psycopg.Error as error:
             if error.sqlstate not in OUTDATED:
                 raise
-            self._prepared.clear()
+            await self._forget_prepared()
             if self._prepared.made > made_before:  # what is new is not outdated
                 raise
         return await self._run_prepared(statement.text, arguments, bounds)
+
+    async def _forget_prepared(self) -> None:
+        """Have the server forget all plans, too: it would keep them as long as the connection."""
+        self._prepared.clear()
+        await self._ask(lambda: self._pgconn.send_query(b"deallocate all"), None)
 
     async def _run_unprepared(
         self, text: bytes, arguments: Sequence[object], bounds: Bounds | None
@@ -274,7 +279,7 @@ class Channel:
                 if not self._pgconn.is_busy():
                     self._take_results()
                     break
-        except psycopg.Error as error:
+        except Exception as error:  # noqa: BLE001 - rows that could not be taken were not there
             self._end(error)
 
     def _look_soon(self) -> None:
@@ -307,8 +312,8 @@ class Channel:
         with suppress(psycopg.Error):
             await self._connection.cancel_safe(timeout=STOP_SECONDS)
 
-    def _end(self, error: psycopg.Error) -> None:
-        """Note that the server has left, and why."""
+    def _end(self, error: Exception) -> None:
+        """Be of no use any more, as where the server has left, and say why."""
         self._stop_watching()
         if reading := self._reading:
             reading.error = reading.error or error
