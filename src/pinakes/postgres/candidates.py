@@ -13,6 +13,7 @@ from enum import IntEnum
 from functools import reduce
 from typing import LiteralString, assert_never, cast
 
+from pinakes.postgres.along import Along
 from pinakes.postgres.values import Values, given
 from pinakes.postgres.where import COLUMNS, Bindings, compare
 from pinakes.query.conditions import (
@@ -46,14 +47,14 @@ APART = (Operator.LESS, Operator.GREATER)
 """What is not equal is either of these, each of which is one range of an index."""
 
 BEGINNING = 100
-"""Characters of a tag's value that the table ``model_tags`` has."""
+"""Characters of a tag's value that the table ``model_tags`` has, by migrations 0002 to 0004."""
 
 ROUNDED = {Operator.LESS: Operator.AT_MOST, Operator.GREATER: Operator.AT_LEAST}
 """What holds of the beginnings where it holds of two long texts."""
 
 
 class Turn(IntEnum):
-    """When a leaf is asked: those that are likely to hold few first, the dearest ones last."""
+    """When a condition is asked: those that few are likely to meet first, the dearest ones last."""
 
     EQUALITY = 1
     RANGE = 2
@@ -65,7 +66,6 @@ class Leaf:
     """The name of a common table expression with keys of models."""
 
     name: LiteralString
-    turn: Turn
 
     def holds(self, most: LiteralString) -> LiteralString:
         """Write that these are all, and no more than ``most``: no more than that are read."""
@@ -83,11 +83,6 @@ class First:
 
     first: "Source"
     other: "Source"
-
-    @property
-    def turn(self) -> Turn:
-        """Say when to ask."""
-        return self.first.turn
 
     def holds(self, most: LiteralString) -> LiteralString:
         """Write that one of them holds all."""
@@ -111,11 +106,6 @@ class Union:
     one: "Source"
     other: "Source"
 
-    @property
-    def turn(self) -> Turn:
-        """Say when to ask."""
-        return max(self.one.turn, self.other.turn)
-
     def holds(self, most: LiteralString) -> LiteralString:
         """Write that each of them holds all of its own."""
         return f"({self.one.holds(most)} and {self.other.holds(most)})"
@@ -135,8 +125,9 @@ class TooManyLeaves(Exception):
 class Candidates:
     """The leaves of one statement, in the order in which it defines them."""
 
-    def __init__(self, values: Values, bindings: Bindings) -> None:
+    def __init__(self, along: Along, values: Values, bindings: Bindings) -> None:
         self.definitions: list[LiteralString] = []
+        self._along = along
         self._values = values
         self._bindings = bindings
 
@@ -144,9 +135,9 @@ class Candidates:
         """Define a source of what a condition may find."""
         match condition:
             case Comparison():
-                return self._leaf(self._keys_of(condition), _turn_of(condition.operator))
+                return self._leaf(self._keys_of(condition))
             case Both():
-                several = in_turn(self.of(one) for one in conjuncts(condition))
+                several = [self.of(one) for one in in_turn(conjuncts(condition))]
                 return reduce(lambda other, first: First(first, other), reversed(several))
             case Either(left, right):
                 return Union(self.of(left), self.of(right))
@@ -156,15 +147,15 @@ class Candidates:
     def of_projects(self, projects: list[str]) -> Source:
         """Define a source of the models of some projects."""
         present = given(projects, self._bindings)
-        return self._leaf(self._with_values(Column.PROJECT, present), Turn.EQUALITY)
+        return self._leaf(self._with_values(Column.PROJECT, present))
 
-    def _leaf(self, keys: LiteralString, turn: Turn) -> Leaf:
+    def _leaf(self, keys: LiteralString) -> Leaf:
         if len(self.definitions) == MAX_LEAVES:
             raise TooManyLeaves
         # of our own making, but for the number
         name = cast("LiteralString", f"leaf_{len(self.definitions)}")
         self.definitions.append(f"{name} as materialized ({keys})")
-        return Leaf(name, turn)
+        return Leaf(name)
 
     def _keys_of(self, comparison: Comparison) -> LiteralString:
         field, value = comparison.field, comparison.value
@@ -209,17 +200,29 @@ class Candidates:
         return f"select here.* from {present} cross join lateral ({keys}) as here"
 
     def _in_column(self, column: Column, operator: Operator, value: LiteralString) -> LiteralString:
-        along = dict.fromkeys((column, Column.URI, Column.PROJECT))
-        order = ", ".join([COLUMNS[one] for one in along])
+        indexed = dict.fromkeys((column, Column.URI, Column.PROJECT))
+        order = ", ".join([COLUMNS[one] for one in indexed])
         return (
             "select uri, project from {schema}.models"
-            f" where {compare(COLUMNS[column], operator, value)} order by {order} limit {MANY} + 1"
+            f" where {compare(COLUMNS[column], operator, value)}"
+            f" and {self._behind(column, operator)} order by {order} limit {MANY} + 1"
         )
+
+    def _behind(self, field: Column | Tag | Metric, operator: Operator) -> LiteralString:
+        """Write that keys are behind the place, where their index has the order of the page.
+
+        So the last page is found among few, however many match before it.
+        """
+        along = self._along
+        is_by_uri = along.column is Column.URI and operator is Operator.EQUAL
+        is_in_order = along.is_of_one and (field is along.column or is_by_uri)
+        return along.behind if is_in_order else "true"
 
     def _in_metric(self, key: str, operator: Operator, value: LiteralString) -> LiteralString:
         return (
             "select uri, project from {schema}.model_metrics"
             f" where key = {self._bindings.add(key)} and {compare('number', operator, value)}"
+            f" and {self._behind(Metric(key), operator)}"
             f" order by key, number, uri, project limit {MANY} + 1"
         )
 
@@ -227,28 +230,33 @@ class Candidates:
         return (
             "select uri, project from {schema}.model_tags"
             f" where key = {self._bindings.add(key)} and {compare('beginning', operator, value)}"
+            f" and {self._behind(Tag(key), operator)}"
             f" order by key, beginning, uri, project limit {MANY} + 1"
         )
 
 
-def in_turn(several: Iterable[Source]) -> list[Source]:
-    """Return those of some sources that are worth to be asked, in their turn."""
-    return sorted(several, key=lambda source: source.turn)[:MAX_ASKED]
+def in_turn(several: Iterable[Condition]) -> list[Condition]:
+    """Return those of some conditions that are worth to be asked, in their turn."""
+    return sorted(several, key=_turn_of)[:MAX_ASKED]
+
+
+def _turn_of(condition: Condition) -> Turn:
+    match condition:
+        case Comparison(_, Operator.EQUAL, _):
+            return Turn.EQUALITY
+        case Comparison(_, Operator.CONTAINS, _):
+            return Turn.SEARCH
+        case Comparison():
+            return Turn.RANGE
+        case Both(left, right):
+            return min(_turn_of(left), _turn_of(right))
+        case Either(left, right):
+            return max(_turn_of(left), _turn_of(right))
 
 
 def beginning_of(value: LiteralString) -> LiteralString:
     """Write as much of a tag's value as is kept in ``model_tags``."""
-    return f"left({value}, 100)"
-
-
-def _turn_of(operator: Operator) -> Turn:
-    match operator:
-        case Operator.EQUAL:
-            return Turn.EQUALITY
-        case Operator.CONTAINS:
-            return Turn.SEARCH
-        case _:
-            return Turn.RANGE
+    return f"left({value}, {cast('LiteralString', str(BEGINNING))})"  # a number of our own
 
 
 def conjuncts(condition: Condition | None) -> Iterator[Condition]:

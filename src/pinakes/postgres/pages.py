@@ -8,9 +8,10 @@ one after the other it tries what is cheap where much matches and what is cheap 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from math import prod
-from typing import LiteralString
+from typing import LiteralString, cast
 
 from pinakes.catalog.listing import ModelListing
 from pinakes.postgres.along import KEY, Along
@@ -31,7 +32,7 @@ from pinakes.postgres.statements import quoted
 from pinakes.postgres.values import Values
 from pinakes.postgres.ways import FIELDS, FOUND, Way, Ways
 from pinakes.postgres.where import COLUMNS, Bindings, Value, compare, where
-from pinakes.query.conditions import Column, Comparison, Operator
+from pinakes.query.conditions import Both, Column, Comparison, Operator
 
 STRETCH = 250
 """Models that are looked at before an index is asked, beyond those that would fill the page."""
@@ -55,9 +56,6 @@ MAX_LEGS = 4
 MAX_PROJECTS = 32
 """Projects whose models are walked side by side."""
 
-NAMES: Sequence[LiteralString] = ("first", "second", "third", "fourth", "fifth", "sixth")
-"""What sources are called in the decision which to take."""
-
 SAMPLE: LiteralString = "tablesample system (0.1) repeatable (0) limit 1000"
 """A thousand models of a million, wherever they are: half a millisecond. Fewer of fewer, where the
 index below is short."""
@@ -78,6 +76,15 @@ def select_page(listing: ModelListing, schema: str) -> tuple[bytes, Mapping[str,
     return page.select().replace("{schema}", quoted(schema)).encode(), page.bindings.values
 
 
+def narrowed(listing: ModelListing) -> ModelListing:
+    """Ask for the one project that a caller may read as everybody can: an index has its models."""
+    if listing.projects is None or len(listing.projects) != 1 or listing.condition is None:
+        return listing
+    [project] = listing.projects
+    asked = Comparison(Column.PROJECT, Operator.EQUAL, project)
+    return replace(listing, condition=Both(asked, listing.condition), projects=None)
+
+
 class _Page:
     def __init__(self, listing: ModelListing) -> None:
         self.bindings = Bindings()
@@ -92,6 +99,11 @@ class _Page:
         self._page: LiteralString = f"order by {self._along.order} limit {self._limit}"
         self._ranges = self._find_ranges()
         self._is_in_index = self._find_whether_in_index()
+        self._lengths: Mapping[LiteralString, int] = {
+            "stretch": self._beyond(STRETCH),
+            "walk": self._beyond(WALK),
+            "long_walk": min(LONG_WALK * (self._size + 1), MAX_WALK),
+        }
 
     def select(self) -> LiteralString:
         """Write how the page is found."""
@@ -101,7 +113,7 @@ class _Page:
             return self._walk_projects(self._projects)
         if self._condition is not None and names_uri(self._condition):
             return self._walk()  # planned in a tenth of the time that a search takes
-        candidates = Candidates(self._values, self.bindings)
+        candidates = Candidates(self._along, self._values, self.bindings)
         try:
             sources = self._find_sources(candidates)
         except TooManyLeaves:
@@ -154,12 +166,16 @@ class _Page:
         What a stretch meets a straight way does: whatever matches is as dense there, or denser.
         """
         return {
-            **({} if ways.straight else {"stretch": self._first(self._beyond(STRETCH))}),
+            **({} if ways.straight else {"stretch": self._first(self._lengths["stretch"])}),
             **ways.straight,
             **ways.others,
             **ways.late,
-            "walk": self._first(self._beyond(WALK)),
-            **({"index": self._index()} if self._is_in_index else {"long_walk": self._long_walk()}),
+            "walk": self._first(self._lengths["walk"]),
+            **(
+                {"index": self._index()}
+                if self._is_in_index
+                else {"long_walk": self._first(self._lengths["long_walk"])}
+            ),
         }
 
     def _decide(self, sources: Sources, ways: Ways) -> LiteralString:
@@ -199,7 +215,13 @@ class _Page:
         return [(self._fills(name), name) for name in names]
 
     def _fills(self, name: LiteralString) -> LiteralString:
-        return f"(select count(*) from {name}) = {self._limit}"
+        """Write that a try has met a page, or walked to the end of all."""
+        met = f"(select count(*) from {name}) = {self._limit}"
+        length = self._lengths.get(name)
+        if length is None or self._listing.after is None:
+            return met
+        rest = self._in_order(self._along.columns, "true", self.bindings.add(length + 1))
+        return f"({met} or (select count(*) from ({rest}) as rest) <= {self.bindings.add(length)})"
 
     def _fetch(self, sources: Sources) -> LiteralString:
         """Write the page as the source that holds all has it."""
@@ -238,9 +260,6 @@ class _Page:
         """Say how many models are walked over in the time that so many take at most."""
         return most * IN_INDEX if self._is_in_index else most
 
-    def _long_walk(self) -> Way:
-        return self._first(min(LONG_WALK * (self._size + 1), MAX_WALK))
-
     def _index(self) -> Way:
         """Write a walk to the end of an index that tells all that is asked for."""
         return Way(self._in_order("*", self._wanted, self._limit), self._along.order)
@@ -276,10 +295,10 @@ class _Page:
 
     def _find_sources(self, candidates: Candidates) -> Sources:
         """Find sources each of which holds all that is looked for, by a name for each."""
-        known = [candidates.of(condition) for condition in conjuncts(self._condition)]
-        if self._projects is not None:
-            known.append(candidates.of_projects(self._projects))
-        return dict(zip(NAMES, in_turn(known), strict=False))
+        known = [] if self._projects is None else [candidates.of_projects(self._projects)]
+        known += [candidates.of(one) for one in in_turn(conjuncts(self._condition))]
+        # of our own making, but for the number
+        return {cast("LiteralString", f"source_{n}"): source for n, source in enumerate(known)}
 
     def _write_wanted(self) -> LiteralString:
         wanted: list[LiteralString] = ["true"]

@@ -21,6 +21,7 @@ from pinakes.postgres.candidates import names_uri
 from pinakes.postgres.channel import Bounds
 from pinakes.postgres.errors import NARROW, UTF8, TookTooLong
 from pinakes.postgres.migrate import Applied, latest, objection, shipped
+from pinakes.postgres.pages import narrowed
 from pinakes.postgres.pool import Connections
 from pinakes.postgres.runner import Runner
 from pinakes.postgres.shapes import Selects
@@ -43,6 +44,13 @@ BY_KEY = {
 def page_of(size: int) -> Bounds:
     """Bound a page: where it ends to the byte is for ``wire``, this is for our memory."""
     return Bounds(size, PAGE_BYTES)
+
+
+def _is_quick(listing: ModelListing) -> bool:
+    """Say whether an index has the page: of all models, or of those with one URI."""
+    if listing.condition is None:
+        return listing.projects is None
+    return names_uri(listing.condition)
 
 
 def _is_first_by_uri(listing: ModelListing) -> bool:
@@ -114,14 +122,14 @@ class PostgresStore:
     async def list_models(self, listing: ModelListing) -> ModelPage:
         """Return one page of a listing."""
         statement, values = self._page(listing)
-        may_be_slow = listing.condition is not None and not names_uri(listing.condition)
-        run = self._runner.search if may_be_slow else self._runner.read
+        is_quick = _is_quick(listing)
+        run = self._runner.read if is_quick else self._runner.search
         try:
             found = await run(statement, values, page_of(listing.size))
         except TookTooLong as error:
-            if may_be_slow:
-                raise SearchTooWide from error
-            raise
+            if is_quick or listing.condition is None:  # there is nothing that could be narrower
+                raise
+            raise SearchTooWide from error
         return ModelPage([*map(rows.stored_model_of, found.rows)], found.more)
 
     def _page(self, listing: ModelListing) -> tuple[Statement, Values]:
@@ -131,7 +139,7 @@ class PostgresStore:
                 values = rows.values_of_listing_by_uri(listing, uri)
                 return self._statements["list_models_by_uri"], values
             case _:
-                return self._selects.of(listing)
+                return self._selects.of(narrowed(listing))
 
     async def list_revisions(self, key: ModelKey) -> list[Revision]:
         """Return every revision of a model, the oldest first."""
@@ -148,5 +156,5 @@ class PostgresStore:
         """Return one page of a listing of runtime metadata."""
         values = rows.values_of_runtime_listing(listing)
         statement = self._statements["list_runtime"]
-        found = await self._runner.read(statement, values, page_of(listing.size))
+        found = await self._runner.search(statement, values, page_of(listing.size))
         return RuntimePage([rows.record_of(row) for row in found.rows], found.more)

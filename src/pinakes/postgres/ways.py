@@ -70,8 +70,9 @@ class Ways:
         self._values = values
         self._bindings = bindings
         needed = [*conjuncts(listing.condition)]
-        is_alone = len(needed) == 1 and listing.projects is None
-        self._head = self._limit if is_alone else self._limit + SHORT
+        is_alone = len(needed) == 1
+        is_all = is_alone and listing.projects is None
+        self._head = self._limit if is_all else self._limit + SHORT
         for one in needed if along.is_of_one else ():
             if isinstance(one, Comparison) and self._count() < MAX_WAYS:
                 self._open(one, is_alone=is_alone)
