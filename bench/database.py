@@ -38,6 +38,7 @@ SETTINGS = (
     "checkpoint_timeout=1h",
     "autovacuum=off",  # as for checkpoints: tables are vacuumed between windows
     "max_connections=100",
+    "jit=off",  # as in our sessions: pgbench would compile for longer than its statements run
     "logging_collector=on",  # what the server asks is read here, see capture.py
     "log_destination=jsonlog",
     "log_filename=postgresql.log",

@@ -1,9 +1,9 @@
 """One log line a request, under an id that the client may choose."""
 
-import os
 import re
 import time
 from collections.abc import Iterator
+from secrets import token_hex
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -41,7 +41,7 @@ class _Line:
     def __init__(self, scope: Scope, *, is_last: bool) -> None:
         given = (value for name, value in scope["headers"] if name == b"x-request-id")
         wanted = next(given, b"").decode("latin-1")
-        self.request_id = wanted if SANE_ID.fullmatch(wanted) else os.urandom(16).hex()
+        self.request_id = wanted if SANE_ID.fullmatch(wanted) else token_hex(16)
         self.status = 0
         self._is_last = is_last
         self._scope = scope

@@ -30,7 +30,7 @@ class Log:
 
 
 def _as_json(time: datetime, event: str, values: dict[str, object]) -> str:
-    """Write what json.dumps would, who escapes all but ASCII, at a fifth of its price."""
+    """Write JSON in ASCII: by json.dumps, at eight times the price, where something is escaped."""
     line = {"time": f"{time.isoformat()[:-6]}Z", "event": event, **values}
     with suppress(UnicodeEncodeError):  # half of a character, as of a broken file name
         written = _encoder.encode(line)

@@ -113,8 +113,8 @@ def _written_model(model: StoredModel, hidden: Collection[str]) -> WrittenModel:
         project,
         None if protocol is None else {"defaultProtocol": protocol},
     )
-    for name in hidden:
-        setattr(written, name, EMPTY_MODEL[name])
+    for field in hidden:
+        setattr(written, field, EMPTY_MODEL[field])
     return written
 
 
