@@ -160,11 +160,13 @@ def _filters(results: Results) -> Iterator[str]:
         most, _ = MOST_MS[held]
         over = sum(each.p50_ms > most for each in timed)
         title = f"filters, {held.value}: {over} of {len(timed)} over {most:g} ms"
-        rows = [
-            (shorten(each.name, NAME_WIDTH), f"{each.p50_ms:.1f}", str(each.found), _flag(each))
-            for each in timed[:WORST]
-        ]
-        yield "\n".join(table((title, "p50 ms", "found", ""), rows))
+        rows = [_filter(each) for each in timed[:WORST]]
+        yield "\n".join(table((title, "p50 ms", "first ms", "found", ""), rows))
+
+
+def _filter(timed: Timed) -> Row:
+    times = f"{timed.p50_ms:.1f}", f"{timed.first_ms:.1f}"
+    return shorten(timed.name, NAME_WIDTH), *times, str(timed.found), _flag(timed)
 
 
 def _flag(timed: Timed) -> str:

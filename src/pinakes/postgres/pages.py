@@ -30,7 +30,7 @@ from pinakes.postgres.candidates import (
 )
 from pinakes.postgres.statements import quoted
 from pinakes.postgres.values import Values
-from pinakes.postgres.ways import FIELDS, FOUND, Way, Ways
+from pinakes.postgres.ways import FIELDS, FOUND, Way, Ways, WaysByName
 from pinakes.postgres.where import COLUMNS, Bindings, Value, compare, where
 from pinakes.query.conditions import Both, Column, Comparison, Operator
 
@@ -96,7 +96,7 @@ class _Page:
         self._size = listing.size
         self._limit: LiteralString = self.bindings.add(listing.size + 1)
         self._wanted: LiteralString = self._write_wanted()
-        self._page: LiteralString = f"order by {self._along.order} limit {self._limit}"
+        self._first_of_order: LiteralString = f"order by {self._along.order} limit {self._limit}"
         self._ranges = self._find_ranges()
         self._is_in_index = self._find_whether_in_index()
         self._lengths: Mapping[LiteralString, int] = {
@@ -128,8 +128,8 @@ class _Page:
         keys: LiteralString = (
             f"select here.uri, here.project from unnest({self.bindings.add(projects)}::text[])"
             " as given (project) cross join lateral (select uri, project from {schema}.models"
-            f" where project = given.project and {self._along.behind} {self._page}) as here"
-            f" {self._page}"
+            f" where project = given.project and {self._along.behind} {self._first_of_order})"
+            f" as here {self._first_of_order}"
         )
         return self._models_of(keys, [])
 
@@ -160,7 +160,7 @@ class _Page:
             ],
         )
 
-    def _walks(self, ways: Ways) -> Mapping[LiteralString, Way]:
+    def _walks(self, ways: Ways) -> WaysByName:
         """Find the ways along the order of the page, by the names of their tries.
 
         What a stretch meets a straight way does: whatever matches is as dense there, or denser.
@@ -231,7 +231,7 @@ class _Page:
         return (
             f"(select uri, project from (select distinct uri, project from ({keys}) as known)"
             f" as found (found_uri, found_project) cross join lateral {FOUND}"
-            f" where {self._wanted} and {self._along.behind} {self._page})"
+            f" where {self._wanted} and {self._along.behind} {self._first_of_order})"
         )
 
     def _look_at_all(self) -> LiteralString:
@@ -239,7 +239,7 @@ class _Page:
         return (
             f"(select uri, project from (select {self._along.columns} from {{schema}}.models"
             f" where {self._wanted} and {self._along.behind} offset 0) as models"
-            f" where (select taken from decision) = 'all' {self._page})"
+            f" where (select taken from decision) = 'all' {self._first_of_order})"
         )
 
     def _filter(self, way: Way) -> LiteralString:

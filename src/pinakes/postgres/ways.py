@@ -48,7 +48,7 @@ class Way(NamedTuple):
     order: LiteralString = ""
 
 
-Named = dict[LiteralString, Way]
+WaysByName = dict[LiteralString, Way]
 
 
 class Ways:
@@ -62,9 +62,9 @@ class Ways:
         self, listing: ModelListing, along: Along, values: Values, bindings: Bindings
     ) -> None:
         self.definitions: list[LiteralString] = []
-        self.straight: Named = {}
-        self.others: Named = {}
-        self.late: Named = {}
+        self.straight: WaysByName = {}
+        self.others: WaysByName = {}
+        self.late: WaysByName = {}
         self._along = along
         self._limit = listing.size + 1
         self._values = values
@@ -173,7 +173,7 @@ class Ways:
         )
         return Way(models, _order_of_keys(self._along))
 
-    def _add(self, ways: Named, way: Way) -> None:
+    def _add(self, ways: WaysByName, way: Way) -> None:
         # of our own making, but for the number
         ways[cast("LiteralString", f"way_{self._count()}")] = way
 
