@@ -1,6 +1,6 @@
-"""A bound on how long something may take: ``asyncio.timeout`` at a third of its price.
+"""A bound on how long something may take: ``asyncio.timeout`` for half of its price.
 
-On the way of a get one takes 4 us of a hundred, this 1.3 (decision 0030).
+One takes 3.0 us, this 1.5; a read passes one, a search two.
 """
 
 import asyncio

@@ -1,7 +1,6 @@
 """The metrics: what events are counted, and what is read when somebody asks."""
 
 from collections.abc import Iterable
-from functools import cache
 from itertools import chain
 from typing import assert_never
 
@@ -72,7 +71,6 @@ class Metrics:
             ["method", "route", "status"],
             registry=self._registry,
         )
-        self._requests_of = cache(self._requests.labels)
         self._unreadable = self._counter(
             "pinakes_requests_unreadable",
             "What was refused before it was a request, by status",
@@ -99,7 +97,7 @@ class Metrics:
         match event:
             case RequestAnswered(method, route, status, duration):
                 known = method if method in METHODS else "OTHER"
-                self._requests_of(known, route, str(status)).observe(duration)
+                self._requests.labels(known, route, str(status)).observe(duration)
             case RequestUnreadable(status):
                 self._unreadable.labels(str(status)).inc()
             case RequestCrashed():
