@@ -267,6 +267,29 @@ def test_a_join_costs_no_more_than_its_budget(
     assert buffers_of(plan) <= RARE
 
 
+@pytest.mark.parametrize("names", [{"project-0"}, {"project-0", "project-1"}])
+@pytest.mark.parametrize("kind", PLANNED)
+def test_who_may_read_what_is_last_by_uri_finds_it_as_others_find_theirs(
+    catalogue: psycopg.Connection, names: set[str], kind: str
+) -> None:
+    order = total_order([Order(Column.URI, Direction.DESCENDING)])
+    condition = parse("tags[env] = prod")
+    listing = ModelListing(condition=condition, projects=frozenset(names), order=order, size=PAGE)
+    plan = plan_of(catalogue, kind, listing)
+    assert rows_of(plan) <= MOST_ROWS
+    assert buffers_of(plan) <= RARE
+
+
+def test_one_of_what_is_joined_is_found_beside_alternatives_without_end(
+    catalogue: psycopg.Connection,
+) -> None:
+    others = " OR ".join(f"tags[owner] != user{number}" for number in range(70))
+    condition = parse(f"({others}) AND {FEW_MEET[0]}")
+    plan = plan_of(catalogue, "force_custom_plan", ModelListing(condition=condition, size=PAGE))
+    assert rows_of(plan) <= MOST_ROWS
+    assert buffers_of(plan) <= RARE
+
+
 @pytest.mark.parametrize("most", [7, 65, 200])
 def test_however_many_are_joined_the_one_that_few_meet_is_found(
     catalogue: psycopg.Connection, most: int

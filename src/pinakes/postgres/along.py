@@ -30,10 +30,10 @@ class Along:
         self.direction: LiteralString = DIRECTIONS[listing.order[0].direction]
         self.sign: LiteralString = BEHIND[listing.order[0].direction]
         self.from_here: LiteralString = _from_here(listing, bindings)
-        self.is_of_one: bool = _is_of_one(listing.order)
+        self.is_of_one: bool = is_of_one(listing.order)
 
 
-def _is_of_one(order: Sequence[Order]) -> bool:
+def is_of_one(order: Sequence[Order]) -> bool:
     """Say whether an index that begins with the first column has all of an order."""
     first, *rest = order
     ties = [Order(column, first.direction) for column in KEY if column is not first.column]

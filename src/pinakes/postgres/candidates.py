@@ -144,6 +144,15 @@ class Candidates:
             case _:
                 assert_never(condition)
 
+    def of_each(self, several: Iterable[Condition]) -> Iterator[Source]:
+        """Define a source of what each of some conditions may find, unless it takes too many."""
+        for condition in several:
+            known = len(self.definitions)
+            try:
+                yield self.of(condition)
+            except TooManyLeaves:
+                del self.definitions[known:]
+
     def of_projects(self, projects: list[str]) -> Source:
         """Define a source of the models of some projects."""
         present = given(projects, self._bindings)

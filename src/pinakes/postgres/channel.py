@@ -41,7 +41,8 @@ and of the rest of a TLS record no event tells. To come back by the loop is ten 
 SILENCE_SECONDS = 5.0
 """The server stops a read before: one that has not ended by then is not there any more."""
 
-OUTDATED = {"0A000", "26000"}
+PLAN_OUTDATED = "0A000"
+OUTDATED = {PLAN_OUTDATED, "26000"}
 """SQLSTATEs of a prepared statement that is no longer what it was: nothing has happened yet."""
 
 NOTHING = Statement(b"", (), is_fixed=False)
@@ -185,15 +186,16 @@ class Channel:
         except psycopg.Error as error:
             if error.sqlstate not in OUTDATED:
                 raise
-            await self._forget_prepared()
+            await self._forget_prepared(error)
             if self._prepared.made > made_before:  # what is new is not outdated
                 raise
         return await self._run_prepared(statement.text, arguments, bounds)
 
-    async def _forget_prepared(self) -> None:
-        """Have the server forget all plans, too: it would keep them as long as the connection."""
+    async def _forget_prepared(self, error: psycopg.Error) -> None:
+        """Have the server forget all plans, if it has them: it would as long as the connection."""
         self._prepared.clear()
-        await self._ask(lambda: self._pgconn.send_query(b"deallocate all"), None)
+        if error.sqlstate == PLAN_OUTDATED:
+            await self._ask(lambda: self._pgconn.send_query(b"deallocate all"), None)
 
     async def _run_unprepared(
         self, text: bytes, arguments: Sequence[object], bounds: Bounds | None
@@ -313,7 +315,10 @@ class Channel:
             await self._connection.cancel_safe(timeout=STOP_SECONDS)
 
     def _end(self, error: Exception) -> None:
-        """Be of no use any more, as where the server has left, and say why."""
+        """Be of no use any more, as where the server has left, and say why.
+
+        A server that is still there stops when it writes to a connection that was closed.
+        """
         self._stop_watching()
         if reading := self._reading:
             reading.error = reading.error or error

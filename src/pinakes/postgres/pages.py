@@ -22,7 +22,6 @@ from pinakes.postgres.candidates import (
     MANY,
     Candidates,
     Source,
-    TooManyLeaves,
     comparisons,
     conjuncts,
     in_turn,
@@ -38,7 +37,7 @@ STRETCH = 250
 """Models that are looked at before an index is asked, beyond those that would fill the page."""
 
 WALK = 4000
-"""Models that are walked over where neither few candidates nor another way has filled the page."""
+"""Models that are walked over where neither few candidates nor a quick way has filled the page."""
 
 LONG_WALK = 1000
 """Models that are walked over at last for each of the page: ten times as many as there would be
@@ -77,7 +76,10 @@ def select_page(listing: ModelListing, schema: str) -> tuple[bytes, Mapping[str,
 
 
 def narrowed(listing: ModelListing) -> ModelListing:
-    """Ask for the one project that a caller may read as everybody can: an index has its models."""
+    """Ask for the one project that a caller may read as everybody can: an index has its models.
+
+    A list of all that he may read needs no search.
+    """
     if listing.projects is None or len(listing.projects) != 1 or listing.condition is None:
         return listing
     [project] = listing.projects
@@ -114,11 +116,8 @@ class _Page:
         if self._condition is not None and names_uri(self._condition):
             return self._walk()  # planned in a tenth of the time that a search takes
         candidates = Candidates(self._along, self._values, self.bindings)
-        try:
-            sources = self._find_sources(candidates)
-        except TooManyLeaves:
-            return self._walk()
-        return self._search(sources, candidates.definitions)
+        sources = self._find_sources(candidates)
+        return self._search(sources, candidates.definitions) if sources else self._walk()
 
     def _walk(self) -> LiteralString:
         return self._in_order(FIELDS, self._wanted, self._limit)
@@ -215,10 +214,10 @@ class _Page:
         return [(self._fills(name), name) for name in names]
 
     def _fills(self, name: LiteralString) -> LiteralString:
-        """Write that a try has met a page, or walked to the end of all."""
+        """Write that a try has met a page or, not on the first one, walked to the end of all."""
         met = f"(select count(*) from {name}) = {self._limit}"
         length = self._lengths.get(name)
-        if length is None or self._listing.after is None:
+        if length is None or self._listing.after is None or not self._along.is_of_one:
             return met
         rest = self._in_order(self._along.columns, "true", self.bindings.add(length + 1))
         return f"({met} or (select count(*) from ({rest}) as rest) <= {self.bindings.add(length)})"
@@ -254,11 +253,8 @@ class _Page:
         return Way(self._in_order("*", "true", self.bindings.add(most)), self._along.order)
 
     def _beyond(self, most: int) -> int:
-        return self._size + 1 + self._in_time_of(most)
-
-    def _in_time_of(self, most: int) -> int:
-        """Say how many models are walked over in the time that so many take at most."""
-        return most * IN_INDEX if self._is_in_index else most
+        """Say how many are walked over in the time of a page and so many models."""
+        return self._size + 1 + (most * IN_INDEX if self._is_in_index else most)
 
     def _index(self) -> Way:
         """Write a walk to the end of an index that tells all that is asked for."""
@@ -266,8 +262,8 @@ class _Page:
 
     def _find_whether_in_index(self) -> bool:
         """Say whether the index that has the order tells all that is asked for."""
-        indexed = {self._along.column, Column.URI, Column.PROJECT}
-        return {comparison.field for comparison in comparisons(self._condition)} <= indexed
+        asked = {comparison.field for comparison in comparisons(self._condition)}
+        return self._along.is_of_one and asked <= {self._along.column, *KEY}
 
     def _in_order(
         self, fields: LiteralString, wanted: LiteralString, limit: LiteralString
@@ -296,7 +292,7 @@ class _Page:
     def _find_sources(self, candidates: Candidates) -> Sources:
         """Find sources each of which holds all that is looked for, by a name for each."""
         known = [] if self._projects is None else [candidates.of_projects(self._projects)]
-        known += [candidates.of(one) for one in in_turn(conjuncts(self._condition))]
+        known += candidates.of_each(in_turn(conjuncts(self._condition)))
         # of our own making, but for the number
         return {cast("LiteralString", f"source_{n}"): source for n, source in enumerate(known)}
 

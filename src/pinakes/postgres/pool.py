@@ -44,8 +44,7 @@ SESSION = (
 """The server gives a statement up before the client does, so that its end is known: the wait for a
 connection and this together are shorter than what the store waits. The runtime role has the same
 limits by itself, for behind a pooler these reach only one of its connections (decision 0017). To
-compile a search takes longer than to run it, hence no ``jit``. Times of UTC are read and written in
-two thirds of the time of others."""
+compile a search takes longer than to run it, hence no ``jit``. Times are those of UTC."""
 
 BACKEND = "select pg_catalog.pg_backend_pid()"
 

@@ -19,7 +19,7 @@ from pinakes.postgres.errors import (
     in_catalogue_words,
 )
 from pinakes.postgres.pool import Connections
-from pinakes.postgres.slow import SlowSearches
+from pinakes.postgres.slow import SlowReads
 from pinakes.postgres.statement import Statement, Values
 
 ANSWER_SECONDS = 9.0
@@ -44,7 +44,7 @@ class Runner:
     def __init__(self, connections: Connections, find_change: Statement) -> None:
         self._connections = connections
         self._find_change = find_change
-        self._slow = SlowSearches()
+        self._slow = SlowReads()
 
     async def read(self, statement: Statement, values: Values, bounds: Bounds = UNBOUNDED) -> Found:
         """Return rows; a read that failed for a reason that passes is repeated once."""

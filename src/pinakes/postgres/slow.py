@@ -1,4 +1,4 @@
-"""Bound what slow searches take of the connections, so that whoever asks for little is not kept."""
+"""Bound what slow reads take of the connections, so that whoever asks for little is not kept."""
 
 from types import TracebackType
 
@@ -11,23 +11,23 @@ SLOW_SECONDS = 1.0
 """What runs longer is slow."""
 
 MAX_SLOW = 3
-"""Slow searches at a time, of eight connections: another that turns out to be slow is stopped."""
+"""Slow reads at a time, of eight connections: another that turns out to be slow is stopped."""
 
-TOLD = "too many slow searches are running; try again, or narrow the query"
+TOLD = "too many slow reads are running; try again, or ask for less"
 
 
-class SlowSearches:
-    """Counts the searches that are slow."""
+class SlowReads:
+    """Counts the reads that are slow."""
 
     def __init__(self) -> None:
         self._running = 0
 
     def bounded(self) -> Deadline:
-        """Run a search to its end unless it is slow while too many others are.
+        """Run a read to its end unless it is slow while too many others are.
 
         Raises CatalogUnavailable where it is.
         """
-        return _Search(self)
+        return _Read(self)
 
     def begin(self) -> bool:
         """Count one more, if there is room."""
@@ -40,17 +40,17 @@ class SlowSearches:
         self._running -= 1
 
 
-class _Search(Deadline):
-    """One search: counted once it is slow, or stopped."""
+class _Read(Deadline):
+    """One read: counted once it is slow, or stopped."""
 
-    def __init__(self, searches: SlowSearches) -> None:
+    def __init__(self, reads: SlowReads) -> None:
         super().__init__(SLOW_SECONDS, lambda: CatalogUnavailable(TOLD))
-        self._searches = searches
+        self._reads = reads
         self._is_counted = False
 
     @override
     def on_time_up(self) -> None:
-        self._is_counted = self._searches.begin()
+        self._is_counted = self._reads.begin()
         if not self._is_counted:
             super().on_time_up()
 
@@ -62,5 +62,5 @@ class _Search(Deadline):
         at: TracebackType | None,
     ) -> None:
         if self._is_counted:
-            self._searches.end()
+            self._reads.end()
         super().__exit__(kind, error, at)

@@ -17,6 +17,7 @@ from pinakes.catalog.model import Model, ModelKey
 from pinakes.catalog.revision import Change, Revision
 from pinakes.catalog.runtime import RuntimeMetadata
 from pinakes.postgres import rows
+from pinakes.postgres.along import is_of_one
 from pinakes.postgres.candidates import names_uri
 from pinakes.postgres.channel import Bounds
 from pinakes.postgres.errors import NARROW, UTF8, TookTooLong
@@ -47,9 +48,9 @@ def page_of(size: int) -> Bounds:
 
 
 def _is_quick(listing: ModelListing) -> bool:
-    """Say whether an index has the page: of all models, or of those with one URI."""
+    """Say whether an index has the page: of all models in its order, or of those with one URI."""
     if listing.condition is None:
-        return listing.projects is None
+        return listing.projects is None and is_of_one(listing.order)
     return names_uri(listing.condition)
 
 

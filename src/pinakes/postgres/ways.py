@@ -11,7 +11,7 @@ from pinakes.catalog.listing import ModelListing
 from pinakes.postgres.along import Along
 from pinakes.postgres.candidates import beginning_of, conjuncts
 from pinakes.postgres.leaps import leaping
-from pinakes.postgres.values import Values, of_column
+from pinakes.postgres.values import Values, given, of_column
 from pinakes.postgres.where import COLUMNS, Bindings, compare
 from pinakes.query.conditions import Column, Comparison, Metric, Operator, Tag
 
@@ -73,6 +73,8 @@ class Ways:
         is_alone = len(needed) == 1
         is_all = is_alone and listing.projects is None
         self._head = self._limit if is_all else self._limit + SHORT
+        if listing.projects and along.is_of_one and along.column is Column.URI:
+            self._add(self.others, self._of_projects(sorted(listing.projects)))
         for one in needed if along.is_of_one else ():
             if isinstance(one, Comparison) and self._count() < MAX_WAYS:
                 self._open(one, is_alone=is_alone)
@@ -109,6 +111,11 @@ class Ways:
         several, are_few = self._define_several(comparison, HEADS // self._head)
         select = f"select distinct value from {several} where {are_few}"
         return self._by_keys(self._heads(field, select))
+
+    def _of_projects(self, projects: list[str]) -> Way:
+        """Write the way through the models of some projects."""
+        present = given(projects, self._bindings)
+        return self._by_keys(self._heads(Column.PROJECT, f"select value from {present}"))
 
     def _of_first(self, present: LiteralString, wanted: LiteralString = "true") -> Way:
         """Write the way through the models of the first values, which come first in the order."""
