@@ -7,7 +7,7 @@ Where models are looked for, the statement itself finds out how, by what it meet
 one after the other it tries what is cheap where much matches and what is cheap where little does.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from math import prod
@@ -101,11 +101,6 @@ class _Page:
         self._first_of_order: LiteralString = f"order by {self._along.order} limit {self._limit}"
         self._ranges = self._find_ranges()
         self._is_in_index = self._find_whether_in_index()
-        self._lengths: Mapping[LiteralString, int] = {
-            "stretch": self._beyond(STRETCH),
-            "walk": self._beyond(WALK),
-            "long_walk": min(LONG_WALK * (self._size + 1), MAX_WALK),
-        }
 
     def select(self) -> LiteralString:
         """Write how the page is found."""
@@ -142,7 +137,7 @@ class _Page:
         defined: list[LiteralString] = [
             f"{name} as materialized ({self._filter(way)})" for name, way in walks.items()
         ]
-        decision = self._decide(sources, ways)
+        decision = self._decide(sources, ways, walks)
         pages: list[LiteralString] = [
             *(_taken(f"select uri, project from {name}", name) for name in walks),
             self._fetch(sources),
@@ -165,31 +160,27 @@ class _Page:
         What a stretch meets a straight way does: whatever matches is as dense there, or denser.
         """
         return {
-            **({} if ways.straight else {"stretch": self._first(self._lengths["stretch"])}),
+            **({} if ways.straight else {"stretch": self._first(self._beyond(STRETCH))}),
             **ways.straight,
             **ways.others,
             **ways.late,
-            "walk": self._first(self._lengths["walk"]),
-            **(
-                {"index": self._index()}
-                if self._is_in_index
-                else {"long_walk": self._first(self._lengths["long_walk"])}
-            ),
+            "walk": self._first(self._beyond(WALK)),
+            **({"index": self._index()} if self._is_in_index else {"long_walk": self._long_walk()}),
         }
 
-    def _decide(self, sources: Sources, ways: Ways) -> LiteralString:
+    def _decide(self, sources: Sources, ways: Ways, walks: WaysByName) -> LiteralString:
         """Write the name of the try to take; each is made only when those before it failed."""
         tries: list[Try] = [
-            *self._filling([] if ways.straight else ["stretch"]),
+            *self._filling(walks, "stretch"),
             *self._where_common(),
             *self._holding(sources, HANDFUL),
             *self._filling(ways.straight),
             *self._holding(sources, FEW),
             *self._filling(ways.others),
-            *self._filling(["walk"]),
+            *self._filling(walks, "walk"),
             *self._filling(ways.late),
             *self._holding(sources, MANY),
-            *self._filling([] if self._is_in_index else ["long_walk"]),
+            *self._filling(walks, "long_walk"),
         ]
         cases: LiteralString = " ".join([f"when {good} then '{name}'" for good, name in tries])
         last: LiteralString = "index" if self._is_in_index else "all"
@@ -210,17 +201,13 @@ class _Page:
     def _holding(self, sources: Sources, most: LiteralString) -> list[Try]:
         return [(source.holds(most), name) for name, source in sources.items()]
 
-    def _filling(self, names: Iterable[LiteralString]) -> list[Try]:
-        return [(self._fills(name), name) for name in names]
+    def _filling(self, ways: WaysByName, *names: LiteralString) -> list[Try]:
+        """Write that ways, all or those of some names, have met a page, or all there is."""
+        return [(self._fills(name, ways[name]), name) for name in names or ways if name in ways]
 
-    def _fills(self, name: LiteralString) -> LiteralString:
-        """Write that a try has met a page or, not on the first one, walked to the end of all."""
+    def _fills(self, name: LiteralString, way: Way) -> LiteralString:
         met = f"(select count(*) from {name}) = {self._limit}"
-        length = self._lengths.get(name)
-        if length is None or self._listing.after is None or not self._along.is_of_one:
-            return met
-        rest = self._in_order(self._along.columns, "true", self.bindings.add(length + 1))
-        return f"({met} or (select count(*) from ({rest}) as rest) <= {self.bindings.add(length)})"
+        return f"({met} or {way.ends})" if way.ends else met
 
     def _fetch(self, sources: Sources) -> LiteralString:
         """Write the page as the source that holds all has it."""
@@ -250,7 +237,19 @@ class _Page:
         )
 
     def _first(self, most: int) -> Way:
-        return Way(self._in_order("*", "true", self.bindings.add(most)), self._along.order)
+        """Write a walk over so many models."""
+        models = self._in_order("*", "true", self.bindings.add(most))
+        return Way(models, self._along.order, self._ends(most))
+
+    def _ends(self, most: int) -> LiteralString:
+        """Write that no more than so many are left; on the first page that is hardly ever so."""
+        if self._listing.after is None or not self._along.is_of_one:
+            return ""
+        rest = self._in_order(self._along.columns, "true", self.bindings.add(most + 1))
+        return f"(select count(*) from ({rest}) as rest) <= {self.bindings.add(most)}"
+
+    def _long_walk(self) -> Way:
+        return self._first(min(LONG_WALK * (self._size + 1), MAX_WALK))
 
     def _beyond(self, most: int) -> int:
         """Say how many are walked over in the time of a page and so many models."""

@@ -42,10 +42,14 @@ HEADS = 10_000
 
 
 class Way(NamedTuple):
-    """Models, and what they are to be sorted by, if anything: else they come in the right order."""
+    """Models, and what they are to be sorted by, if anything: else they come in the right order.
+
+    ``ends``, where it is written, says whether these are all that there are on the way.
+    """
 
     models: LiteralString
     order: LiteralString = ""
+    ends: LiteralString = ""
 
 
 WaysByName = dict[LiteralString, Way]
@@ -99,12 +103,14 @@ class Ways:
     def _through_one(self, field: Column | Tag, comparison: Comparison) -> None:
         """Open the way through the models of one value: an index has them in the order."""
         has = self._has(field, self._bindings.add(comparison.value))
-        page = f"order by {self._along.order} limit {self._bindings.add(self._limit + SHORT)}"
-        rest = f"from {has} and {self._along.behind} {page}"
+        most = self._bindings.add(self._limit + SHORT)
+        rest = f"from {has} and {self._along.behind} order by {self._along.order} limit {most}"
+        ends = f"(select count(*) from (select {rest}) as rest) < {most}"
         if isinstance(field, Column):
-            self._add(self.straight, Way(f"select * {rest}", self._along.order))
+            self._add(self.straight, Way(f"select * {rest}", self._along.order, ends))
         else:
-            self._add(self.others, self._by_keys(f"select uri, project {rest}"))
+            way = self._by_keys(f"select uri, project {rest}")
+            self._add(self.others, way._replace(ends=ends))
 
     def _of_several(self, field: Column | Tag, comparison: Comparison) -> Way:
         """Write the way through the models of several values, unless these are too many."""
