@@ -207,6 +207,7 @@ def test_a_prepared_statement_survives_a_change_of_what_it_reads(
             assert await ask(pool, read, is_fixed=True, n="1") == "1"
             other.execute("alter table changing drop more")
             assert await ask(pool, read, is_fixed=True, n="1") == "1"
+            assert await ask(pool, b"select count(*) from pg_prepared_statements") == 1
             await ask(pool, b"deallocate all")
             assert await ask(pool, read, is_fixed=True, n="1") == "1"
 

@@ -8,7 +8,7 @@ import pytest
 
 from parts import SCHEMA, RunningServer
 from pinakes.catalog.errors import SearchTooWide
-from pinakes.catalog.listing import ModelListing, ModelPage, Order, total_order
+from pinakes.catalog.listing import Direction, ModelListing, ModelPage, Order, total_order
 from pinakes.postgres import pool, slow
 from pinakes.postgres.errors import TookTooLong
 from pinakes.postgres.pool import Pool
@@ -57,7 +57,16 @@ OF_PROJECTS = ModelListing(
 )
 
 
-@pytest.mark.parametrize("wide", [WIDE, OF_PROJECTS], ids=["search", "list of some projects"])
+UNINDEXED = ModelListing(
+    order=total_order([Order(Column.NAME), Order(Column.VERSION, Direction.DESCENDING)])
+)
+
+
+@pytest.mark.parametrize(
+    "wide",
+    [WIDE, OF_PROJECTS, UNINDEXED],
+    ids=["search", "list of some projects", "list in an order that no index has"],
+)
 def test_some_reads_may_be_slow_and_the_others_leave_room_for_what_is_quick(
     fresh_database: str, monkeypatch: pytest.MonkeyPatch, wide: ModelListing
 ) -> None:
